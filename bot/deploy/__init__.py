@@ -1,0 +1,1 @@
+"""Where a revision goes: one file per target."""

@@ -1,0 +1,1 @@
+"""GitHub: events in, comments, statuses, checks and issues out."""

@@ -1,0 +1,51 @@
+"""The ground floor: plain, immutable values and their JSON formats. It imports nothing of ours."""
+
+from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, State
+from bot.model.progress import Progress, SeriesKey, Watch
+from bot.model.run import Provenance, Reference, Run, Subject
+from bot.model.value import Value, canonical, digest, finite, six, strict_json
+from bot.model.verdict import (
+    Comparison,
+    Finding,
+    Inputs,
+    Readiness,
+    Risk,
+    Severity,
+    Status,
+    Verdict,
+    Waiver,
+    Word,
+)
+
+__all__ = [
+    "Cell",
+    "Check",
+    "Comparison",
+    "Evidence",
+    "Fact",
+    "Finding",
+    "Inputs",
+    "Observation",
+    "Progress",
+    "Provenance",
+    "Readiness",
+    "Reference",
+    "Risk",
+    "Run",
+    "Series",
+    "SeriesKey",
+    "Severity",
+    "State",
+    "Status",
+    "Subject",
+    "Value",
+    "Verdict",
+    "Waiver",
+    "Watch",
+    "Word",
+    "canonical",
+    "digest",
+    "finite",
+    "six",
+    "strict_json",
+]

@@ -1,0 +1,56 @@
+"""A run: all observations of one revision, with its subject. The file format, and what a baseline keeps."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from bot.model.observation import Evidence, Observation
+from bot.model.value import Value
+
+Reference = Literal["last-good", "last", "given"]
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+
+
+class Subject(Value):
+    """The revision that a run is about, and what proves that it was this one that answered.
+
+    `identity` is `{"answered_by": {revision: answers}}`, or `{"reason": "…"}` where it was not measured. Two runs
+    made side by side share a `session`, and with it their round numbers: that is what makes them paired.
+    """
+
+    service: str
+    environment: str
+    revision: str
+    commit: str | None = None
+    image: str | None = None
+    url: str
+    session: str | None = None
+    identity: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Provenance(Value):
+    """Where a baseline run comes from: under which name it was kept, and what was said of it then."""
+
+    reference: Reference
+    verdict: str
+    stored: str = Field(pattern=TIME)
+    digest: str
+    workflow_run: str | None = None
+
+
+class Run(Value):
+    """All observations of one revision."""
+
+    format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
+    subject: Subject
+    started: str = Field(pattern=TIME)
+    finished: str = Field(pattern=TIME)
+    spec: str
+    vantage: str
+    observations: tuple[Observation, ...] = ()
+    evidence: dict[str, Evidence] = Field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def observation(self, probe: str) -> Observation | None:
+        """What the named probe saw, if it is in this run."""
+        return next((each for each in self.observations if each.probe == probe), None)

@@ -1,0 +1,112 @@
+"""The judge's word: findings, and the verdict that they add up to."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bot.model.run import TIME, Provenance, Subject
+from bot.model.value import Value
+
+Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
+Severity = Literal["critical", "major", "minor", "info"]
+Word = Literal["stable", "unstable", "inconclusive", "first run"]
+Risk = Literal["minimal", "low", "medium", "high", "critical"]
+Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]
+
+
+class Waiver(Value):
+    """A finding accepted by someone allowed to, until a day (`YYYY-MM-DD`, inclusive)."""
+
+    finding: str
+    by: str
+    reason: str
+    until: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
+
+
+class Comparison(Value):
+    """Two series of one thing, compared. Every number has six significant digits.
+
+    `before` and `after` are the locations (medians) in `unit`. `ratio` is after/before, `low` and `high` its interval
+    at `confidence` (both absent where none can be had: unpaired samples, too few). `pairs` are the rounds in which both
+    sides answered. `would_have_seen` is the smallest slowdown, as a ratio, that this many pairs would have shown.
+    `more_pairs` is how many more would decide, when it is open. `decided` is false while the interval settles nothing.
+    """
+
+    unit: str
+    better: Literal["lower", "higher"]
+    before: float | None = None
+    after: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    pairs: int = 0
+    samples_before: int = 0
+    samples_after: int = 0
+    failed_before: int = 0
+    failed_after: int = 0
+    would_have_seen: float | None = None
+    more_pairs: int | None = None
+    decided: bool = False
+    method: str = ""
+
+
+class Finding(Value):
+    """The judge's word on one check, series or fact.
+
+    `id` is `probe/item` and stable between verdicts. `observed` are the digests of the observations that it rests on
+    (candidate's first, then the baseline's); `evidence` those of the raw bytes. `reason` says why in one sentence where
+    the status alone does not; `remedy` is the one thing to do.
+    """
+
+    id: str
+    probe: str
+    item: str
+    kind: Literal["check", "series", "fact", "probe"]
+    title: str
+    status: Status
+    severity: Severity
+    expected: str | None = None
+    before: str | None = None
+    after: str | None = None
+    comparison: Comparison | None = None
+    tries: int | None = None
+    failures: int | None = None
+    reason: str | None = None
+    remedy: str | None = None
+    reproduce: str | None = None
+    observed: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    waiver: Waiver | None = None
+
+
+class Inputs(Value):
+    """Digests of all that the judge was given."""
+
+    candidate: str
+    baseline: str | None = None
+    spec: str
+
+
+class Verdict(Value):
+    """One verdict on one candidate. Findings are in the order in which a reader needs them: worst first.
+
+    `side_by_side` says whether the baseline was measured in the same session. `rules` are the policy's rules that
+    fired, in words, the deciding one first.
+    """
+
+    format: Literal["stability-proof/verdict@1"] = "stability-proof/verdict@1"
+    verdict: Word
+    risk: Risk
+    readiness: Readiness
+    rules: tuple[str, ...]
+    candidate: Subject
+    baseline: Subject | None = None
+    provenance: Provenance | None = None
+    side_by_side: bool = False
+    started: str = Field(pattern=TIME)
+    finished: str = Field(pattern=TIME)
+    findings: tuple[Finding, ...]
+    waivers: tuple[Waiver, ...] = ()
+    inputs: Inputs
+    seed: int
