@@ -100,5 +100,8 @@ def _spec(command: argparse.ArgumentParser) -> None:
 
 def _state(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--state", type=Path, default=Path(".stability-proof"), help="what is remembered between passes (.stability-proof)"
+        "--state",
+        type=Path,
+        default=Path(".stability-proof"),
+        help="what is remembered between passes (.stability-proof)",
     )

@@ -77,9 +77,7 @@ async def keep(
         extra={"report/report.html": page.encode()},
     )
     try:
-        await asyncio.to_thread(
-            request.store.save, candidate, verdict.verdict, out / "candidate", request.workflow_run
-        )
+        await asyncio.to_thread(request.store.save, candidate, verdict.verdict, out / "candidate", request.workflow_run)
     except WorkError as error:
         remarks += (f"this run was not kept as a baseline: {error}",)
     return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)

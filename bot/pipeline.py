@@ -32,7 +32,9 @@ async def run(request: Request, log: Log = lambda _line: None) -> Outcome:
     try:
         return await work.run()
     except asyncio.CancelledError:
-        raise Interrupted(f"stopped before there was a verdict; what was observed is in {work.save_partial()}") from None
+        raise Interrupted(
+            f"stopped before there was a verdict; what was observed is in {work.save_partial()}"
+        ) from None
     except DeployError as error:
         raise DeployError(f"{error}; what was observed is in {work.save_partial()}") from error
 

@@ -69,9 +69,7 @@ def _subject(spec: Spec, revision: Revision, session: str) -> Subject:
 
 def _beside(run: Run, side: str) -> Run:
     """The run with evidence paths as seen from the folder above its side's."""
-    evidence = {
-        name: each.model_copy(update={"path": f"{side}/{each.path}"}) for name, each in run.evidence.items()
-    }
+    evidence = {name: each.model_copy(update={"path": f"{side}/{each.path}"}) for name, each in run.evidence.items()}
     return run.model_copy(update={"evidence": evidence})
 
 
@@ -79,7 +77,9 @@ def shown(run: Run) -> str:
     """One line a probe, for a terminal."""
     lines = []
     for observation in run.observations:
-        failed = [f"{check.id}: expected {check.expected}, got {check.actual}" for check in observation.checks if not check.ok]
+        failed = [
+            f"{check.id}: expected {check.expected}, got {check.actual}" for check in observation.checks if not check.ok
+        ]
         why = "; ".join(failed) or observation.reason or f"{len(observation.checks)} checks hold"
         lines.append(f"{observation.state:<13} {observation.probe}: {why}")
         if observation.state != "measured" and observation.reproduce:

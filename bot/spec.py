@@ -42,7 +42,9 @@ class IssueRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    close: Literal["stable", "never"] = Field("stable", description="stable: a stable verdict closes the linked issues.")
+    close: Literal["stable", "never"] = Field(
+        "stable", description="stable: a stable verdict closes the linked issues."
+    )
 
 
 class Top(BaseModel):
@@ -136,7 +138,11 @@ def _shown(path: Path) -> str:
 
 
 def _expanded(
-    value: Any, path: yaml_places.Path, document: yaml_places.Document, environ: Mapping[str, str] | None, out: list[str]
+    value: Any,
+    path: yaml_places.Path,
+    document: yaml_places.Document,
+    environ: Mapping[str, str] | None,
+    out: list[str],
 ) -> Any:
     if isinstance(value, dict):
         return {key: _expanded(each, (*path, key), document, environ, out) for key, each in value.items()}
@@ -149,7 +155,9 @@ def _expanded(
         if match[1]:
             return match[0][1:]
         if match[2] not in environ:
-            message = f"the environment has no {match[2]}; set it, or write $${{{match[2]}}} if the text itself is meant"
+            message = (
+                f"the environment has no {match[2]}; set it, or write $${{{match[2]}}} if the text itself is meant"
+            )
             raise SpecError(message, document.where(path))
         out.append(environ[match[2]])
         return environ[match[2]]
@@ -157,13 +165,17 @@ def _expanded(
     return _VARIABLE.sub(substitute, value)
 
 
-def _kind(section: Mapping[str, Any], kinds: Iterable[str], what: str, path: yaml_places.Path, document: yaml_places.Document) -> str:
+def _kind(
+    section: Mapping[str, Any], kinds: Iterable[str], what: str, path: yaml_places.Path, document: yaml_places.Document
+) -> str:
     known = sorted(kinds)
     found = [key for key in section if key in known]
     if len(found) == 1:
         return found[0]
     if found:
-        raise SpecError(f"{what} has one kind, but this has {' and '.join(found)}", document.where((*path, found[1]), key=True))
+        raise SpecError(
+            f"{what} has one kind, but this has {' and '.join(found)}", document.where((*path, found[1]), key=True)
+        )
     for key in section:
         near = difflib.get_close_matches(str(key), known, n=1)
         if near:
@@ -200,7 +212,9 @@ def _policy(section: Mapping[str, Any], probes: Mapping[str, Probe], document: y
         if key in FILLED_IN:
             raise SpecError(f"unknown key {key!r}", document.where(("judge", key), key=True))
     expected = {
-        name: Expected(kind=probe.kind, title=probe.shown_title(name), severity=probe.shown_severity(), timed=probe.timed)
+        name: Expected(
+            kind=probe.kind, title=probe.shown_title(name), severity=probe.shown_severity(), timed=probe.timed
+        )
         for name, probe in probes.items()
     }
     return _read(Policy, {**section, "probes": expected}, ("judge",), document)
