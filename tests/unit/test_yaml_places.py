@@ -47,9 +47,9 @@ def test_words_stay_words(text: str, value: object) -> None:
 def test_places_are_those_of_keys_and_values() -> None:
     document = yaml_places.read("a:\n  b: [1, 2]\n", "x.yml")
 
-    assert "x.yml:2:3" == document.where(("a", "b"), key=True)
-    assert "x.yml:2:10" == document.where(("a", "b", 1))
-    assert "x.yml:2:6" == document.where(("a", "b", 7))
+    assert document.where(("a", "b"), key=True) == "x.yml:2:3"
+    assert document.where(("a", "b", 1)) == "x.yml:2:10"
+    assert document.where(("a", "b", 7)) == "x.yml:2:6"
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def test_a_stable_run_becomes_last_good_and_an_unstable_one_does_not(tmp_path: P
     found, remarks = store(tmp_path).load()
 
     assert found is not None
-    assert "chat-1" == found.subject.revision
+    assert found.subject.revision == "chat-1"
     assert found.provenance is not None
-    assert ("last-good", "stable") == (found.provenance.reference, found.provenance.verdict)
-    assert () == remarks
+    assert (found.provenance.reference, found.provenance.verdict) == ("last-good", "stable")
+    assert remarks == ()
 
 
 @pytest.mark.parametrize("verdict", ["unstable", "inconclusive"])
@@ -46,7 +46,7 @@ def test_while_there_is_no_good_run_the_last_one_serves_and_says_so(tmp_path: Pa
 
 
 def test_nothing_kept_is_no_baseline(tmp_path: Path) -> None:
-    assert (None, ()) == store(tmp_path).load()
+    assert store(tmp_path).load() == (None, ())
 
 
 def test_evidence_is_kept_beside_the_run(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_evidence_is_kept_beside_the_run(tmp_path: Path) -> None:
 
     store(tmp_path / "kept").save(kept, "stable", tmp_path)
 
-    assert b"abc" == (tmp_path / "kept/chat/staging/last-good/evidence/x").read_bytes()
+    assert (tmp_path / "kept/chat/staging/last-good/evidence/x").read_bytes() == b"abc"
 
 
 def test_a_save_that_was_killed_between_its_renames_loses_nothing(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_changed_baseline_is_refused_and_never_a_crash(tmp_path: Path, old: by
     found, remarks = store(tmp_path).load()
 
     assert found is None
-    assert 2 == len(remarks)
+    assert len(remarks) == 2
     assert all("refused" in remark for remark in remarks)
 
 

@@ -1,0 +1,163 @@
+"""A small real service in a real git repository, and the command line started on it as a user would."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).resolve().parents[2]
+
+SERVICE = '''
+"""A shop of one page. What it answers on /stock is what its revisions differ in."""
+import os, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Shop(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/health":
+            self.answer(b'{"status": "healthy"}')
+        elif self.path == "/stock":
+            self.stock()
+        else:
+            self.answer(b"{}", 404)
+
+    def answer(self, body, status=200):
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.send_header("x-revision", os.environ.get("REVISION", ""))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        print("request", self.path, flush=True)
+
+    def stock(self):
+STOCK
+
+ThreadingHTTPServer.daemon_threads = True
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
+'''
+
+HEALTHY = "self.answer(b'{\"apples\": 3}')"
+BROKEN_JSON = "self.answer(b'{\"apples\": ')"
+ENDLESS = """self.send_response(200)
+self.send_header("x-revision", os.environ.get("REVISION", ""))
+self.send_header("connection", "close")
+self.end_headers()
+while True:
+    self.wfile.write(b"x" * 65536)"""
+SILENT = "time.sleep(600)"
+SUICIDE = "os._exit(7)"
+
+SPEC = """version: 1
+service: shop
+environment: test
+deploy:
+  process: {command: "{python} service.py {port}", ready: /health, port: PORT, keep: true}
+identity: {header: x-revision}
+probes:
+  health: {http: GET /health, timeout: 2s, expect: {status: 200, json: {status: healthy}}}
+  stock: {http: GET /stock, timeout: 2s, expect: {status: 200, json: {apples: 3}}}
+judge: {budget: {latency: 100%}, floor: {latency: 50ms}, time: 3s}
+"""
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run git in a folder, untouched by this machine's configuration."""
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        **{
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "a"), ("EMAIL", "a@b.invalid"))
+        },
+    }
+    done = subprocess.run(["git", *words], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Shop:
+    """A repository, a public port, and what has been started."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        git(self.folder, "init", "-q", "-b", "main")
+        (self.folder / "stability.yml").write_text(SPEC.replace("PORT", str(self.port)))
+
+    def commit(self, stock: str) -> str:
+        """Commit a revision that answers /stock so."""
+        body = "\n".join(f"        {line}" for line in stock.splitlines())
+        (self.folder / "service.py").write_text(SERVICE.replace("STOCK", body))
+        git(self.folder, "add", "service.py")
+        git(self.folder, "commit", "-q", "--allow-empty", "-m", "a revision")
+        return git(self.folder, "rev-parse", "HEAD")
+
+    def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start the command line in the repository."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(HOME), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command line to its end."""
+        process = self.start(*words, **environment)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def serving(self) -> str:
+        """The revision that users reach at this moment."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
+            return str(answer.headers["x-revision"])
+
+    def saved(self, side: str = "candidate") -> dict[str, Any]:
+        """The run that was kept."""
+        found: dict[str, Any] = json.loads((self.folder / "out" / side / "run.json").read_text())
+        return found
+
+    def close(self) -> None:
+        """Stop everything that this shop's processes left behind: each bears the folder in its command or directory."""
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    words = (entry / "cmdline").read_bytes().decode(errors="replace")
+                    place = str((entry / "cwd").readlink())
+                except OSError:
+                    continue
+                if str(self.folder) in words or place.startswith(str(self.folder)):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
+def wait_for(condition: Any, seconds: float = 20.0) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came true"
+        time.sleep(0.02)

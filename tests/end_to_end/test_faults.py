@@ -1,0 +1,163 @@
+"""Whatever goes wrong ends in the documented exit code, one clear message, what was observed saved, and the previous
+revision serving."""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end import shop as shops
+from tests.end_to_end.shop import Shop, wait_for
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the process target needs Linux")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    made = Shop(tmp_path / "shop")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def open_shop(shop: Shop) -> Shop:
+    """A shop whose first, healthy revision serves."""
+    shop.commit(shops.HEALTHY)
+    first = shop.run("run")
+    assert first.returncode == 0, first.stderr
+    return shop
+
+
+def one_message(text: str) -> str:
+    """The last line, after the log of what went on; there is no traceback."""
+    assert "Traceback" not in text, text
+    return text.strip().splitlines()[-1]
+
+
+def test_a_first_run_is_recorded_and_serves(open_shop: Shop) -> None:
+    assert open_shop.serving().startswith("shop-")
+    assert (open_shop.folder / "out" / "proof.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "stock",
+    [shops.BROKEN_JSON, shops.ENDLESS, shops.SILENT, shops.SUICIDE],
+    ids=["broken JSON body", "endless body", "accepts and never answers", "dies in the middle of a probe"],
+)
+def test_a_candidate_that_misbehaves_is_unstable_and_rolled_back(open_shop: Shop, stock: str) -> None:
+    good = open_shop.serving()
+    open_shop.commit(stock)
+
+    ended = open_shop.run("run")
+
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert good == open_shop.serving()
+    verdict = json.loads((open_shop.folder / "out/verdict.json").read_text())
+    assert verdict["verdict"] == "unstable"
+    bad = {finding["probe"] for finding in verdict["findings"] if finding["status"] in {"broken", "regressed"}}
+    assert "stock" in bad
+    assert open_shop.run("verify", "out/proof.zip").returncode == 0
+
+
+def test_sigterm_between_deploy_and_verdict_leaves_the_previous_revision(open_shop: Shop) -> None:
+    good = open_shop.serving()
+    open_shop.commit(shops.SILENT)
+    running = open_shop.start("run", "--out", "out")
+    wait_for(lambda: open_shop.serving() != good)
+
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate(timeout=20)
+
+    assert running.returncode == 4, err
+    assert "stopped before there was a verdict" in one_message(err)
+    assert good == open_shop.serving()
+    states = {each["probe"]: each["state"] for each in open_shop.saved()["observations"]}
+    assert states["deploy"] == "measured"
+
+
+def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
+    good = open_shop.serving()
+    open_shop.commit(shops.SILENT)
+    running = open_shop.start("run")
+    wait_for(lambda: open_shop.serving() != good)
+
+    running.kill()
+    running.wait()
+    ended = open_shop.run("recover")
+
+    assert ended.returncode == 0, ended.stderr
+    assert good == open_shop.serving()
+
+
+def test_a_typo_in_the_spec_names_line_column_and_the_key_that_was_meant(open_shop: Shop) -> None:
+    spec = open_shop.folder / "stability.yml"
+    spec.write_text(spec.read_text().replace("expect:", "exepct:", 1))
+    good = open_shop.serving()
+
+    ended = open_shop.run("run")
+
+    assert ended.returncode == 2
+    message = one_message(ended.stderr)
+    assert "stability.yml:8:" in message
+    assert "unknown key 'exepct'; did you mean 'expect'?" in message
+    assert good == open_shop.serving()
+
+
+def test_an_unknown_commit_is_the_platforms_refusal(open_shop: Shop) -> None:
+    good = open_shop.serving()
+
+    ended = open_shop.run("run", "--commit", "no-such-commit")
+
+    assert ended.returncode == 4
+    assert "no-such-commit" in one_message(ended.stderr)
+    assert good == open_shop.serving()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "-f", "nowhere.yml"), "nowhere.yml: cannot read the spec"),
+        (("judge", "nowhere.json"), "nowhere.json: cannot be read"),
+        (("report", "stability.yml"), "stability.yml"),
+        (("verify", "stability.yml"), "stability.yml: not a proof"),
+        (("probe", "--url", "http://127.0.0.1:9", "--only", "nothing"), "--only nothing: the spec has no such probe"),
+    ],
+)
+def test_a_wrong_call_is_one_message_and_exit_code_2(shop: Shop, words: tuple[str, ...], message: str) -> None:
+    shop.commit(shops.HEALTHY)
+
+    ended = shop.run(*words)
+
+    assert ended.returncode == 2
+    assert message in one_message(ended.stderr)
+
+
+def test_nothing_there_is_known_in_a_moment(shop: Shop) -> None:
+    ended = shop.run("probe", "--url", f"http://127.0.0.1:{shops.free_port()}")
+
+    assert ended.returncode == 1, ended.stderr
+    assert {"broken"} == {each["state"] for each in json.loads((shop.folder / "run.json").read_text())["observations"]}
+
+
+def test_every_byte_of_a_run_is_covered_by_the_proof(open_shop: Shop, tmp_path: Path) -> None:
+    import zipfile
+
+    proof = open_shop.folder / "out" / "proof.zip"
+    with zipfile.ZipFile(proof) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    raw = files["candidate/run.json"]
+    for at in range(0, len(raw), max(1, len(raw) // 7)):
+        changed = {**files, "candidate/run.json": raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]}
+        forged = tmp_path / "forged.zip"
+        with zipfile.ZipFile(forged, "w") as archive:
+            for name, data in changed.items():
+                archive.writestr(name, data)
+
+        ended = open_shop.run("verify", str(forged))
+
+        assert ended.returncode == 1
+        assert "candidate/run.json" in ended.stdout
