@@ -105,6 +105,5 @@ class Version(BaseModel):
 class ExecuteAgent(BaseModel):
     """A client's wish, over the WebSocket, that the agent answer a text in a thread."""
 
-    type: Literal["execute_agent"]
     thread: str
     text: str = Text
