@@ -1,4 +1,4 @@
-"""The agent: it thinks, uses a tool, looks at the result, and goes on until it can answer.
+"""The agent: it thinks until it knows which tools it needs, uses them, and answers from their results.
 
 It follows rules instead of a language model, so that the same text always gets the same answer.
 """
@@ -12,8 +12,8 @@ from chat import tools
 from chat.states import EventType
 from chat.tools import Call, ToolError
 
-THINKING_SECONDS = 0.02
-SUM = re.compile(r"[\d(][\d\s.+\-*/()]*[+\-*/][\d\s.+\-*/()]*[\d)]")
+THINKING_SECONDS = 0.025
+ARITHMETIC = re.compile(r"[\d\s.+\-*/()]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,14 @@ class Result:
 
 async def run(text: str) -> AsyncIterator[Event]:
     """Work on one message; the last event carries the answer."""
-    results: list[Result] = []
     yield Event(EventType.AGENT_STARTED, {"text": text})
-    while call := decide(text, results):
-        yield Event(EventType.AGENT_THINKING, {"thought": f"I need the {call.tool}."})
+    plan: list[Call] = []
+    while call := think(text, plan):
         await asyncio.sleep(THINKING_SECONDS)
+        yield Event(EventType.AGENT_THINKING, {"thought": f"I need the {call.tool}."})
+        plan.append(call)
+    results: list[Result] = []
+    for call in plan:
         yield Event(EventType.TOOL_EXECUTING, {"tool": call.tool, "argument": call.argument})
         try:
             output = await tools.use(call)
@@ -46,17 +49,21 @@ async def run(text: str) -> AsyncIterator[Event]:
             output = f"no result ({error})"
         yield Event(EventType.TOOL_COMPLETED, {"tool": call.tool, "output": output})
         results.append(Result(call, output))
-    yield Event(EventType.AGENT_THINKING, {"thought": "I know enough to answer."})
-    await asyncio.sleep(THINKING_SECONDS)
     yield Event(EventType.AGENT_COMPLETED, {"answer": answer(results)})
 
 
-def decide(text: str, results: Sequence[Result]) -> Call | None:
-    """The next tool to use, or None when there is enough to answer."""
-    wanted = [Call("word_counter", text)]
-    if found := SUM.search(text):
-        wanted.insert(0, Call("calculator", found.group()))
-    return wanted[len(results)] if len(results) < len(wanted) else None
+def think(text: str, plan: Sequence[Call]) -> Call | None:
+    """What the plan still lacks, or None when it will do."""
+    planned = {call.tool for call in plan}
+    if "calculator" not in planned and (expression := find_sum(text)):
+        return Call("calculator", expression)
+    return Call("word_counter", text) if "word_counter" not in planned else None
+
+
+def find_sum(text: str) -> str | None:
+    """The first part of the text that looks like a sum."""
+    parts = (part.strip(" .\n") for part in ARITHMETIC.findall(text))
+    return next((part for part in parts if any(c.isdigit() for c in part) and set(part) & set("+-*/")), None)
 
 
 def answer(results: Sequence[Result]) -> str:

@@ -12,7 +12,9 @@ def test_sums_are_calculated(expression: str, value: str) -> None:
     assert calculate(expression) == value
 
 
-@pytest.mark.parametrize("expression", ["1 / 0", "2 **", "2 ** 9", "name", "print(1)", ""])
+@pytest.mark.parametrize(
+    "expression", ["1 / 0", "2 **", "2 ** 9", "name", "print(1)", "", "1+" * 5000 + "1", "9" * 400]
+)
 def test_what_is_no_sum_has_no_result(expression: str) -> None:
     with pytest.raises(ToolError):
         calculate(expression)
