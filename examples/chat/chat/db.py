@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import Depends
 from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.requests import HTTPConnection
 
@@ -43,7 +44,10 @@ def seed(engine: Engine, settings: Settings) -> None:
             session.add(user)
         if not passwords.verify(settings.password, user.password_hash) or passwords.is_weak(user.password_hash):
             user.password_hash = passwords.digest(settings.password)
-        session.commit()
+        try:
+            session.commit()
+        except IntegrityError:
+            session.rollback()  # another instance, started at the same moment, was first
 
 
 def get_session(connection: HTTPConnection) -> Iterator[Session]:
