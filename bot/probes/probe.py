@@ -1,0 +1,85 @@
+"""What every probe is: its own configuration, and the two things that it can do."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.model import Observation, Severity
+from bot.model.duration import Duration
+
+if TYPE_CHECKING:
+    from bot.probes.context import Context
+
+
+class Settings(BaseModel):
+    """Part of the spec: its fields are YAML keys, and their docstrings the descriptions in the JSON Schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Sample(NamedTuple):
+    """One timed value, in milliseconds; `value` is None where no number could be had."""
+
+    value: float | None
+    ok: bool
+
+
+class Unmeasurable(Exception):
+    """Nothing can be said of the service; the fault is ours, the spec's or the machine's.
+
+    Attributes:
+        remedy: the one thing to do about it.
+    """
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+class Probe(Settings):
+    """One named thing that the spec asks to be observed."""
+
+    kind: ClassVar[str]
+    default_severity: ClassVar[Severity] = "major"
+
+    title: str | None = Field(None, min_length=1, max_length=120)
+    """What reports call it; the probe's name when it is absent."""
+    severity: Severity | None = None
+    """How bad it is when this probe fails; each kind of probe has its own default."""
+    timeout: Duration = 10.0
+    """The most that the whole probe may take (10s)."""
+    timed: bool = False
+    """Whether it is also sampled in rounds to compare its speed with the previous revision's."""
+
+    def shown_title(self, name: str) -> str:
+        """What reports call it."""
+        return self.title or name
+
+    def shown_severity(self) -> Severity:
+        """How bad it is when this probe fails."""
+        return self.severity or self.default_severity
+
+    def series(self) -> tuple[str, ...]:
+        """The series that a timed probe samples, each in milliseconds, lower being better."""
+        return ()
+
+    def logins(self) -> frozenset[str]:
+        """The names of the logins that it uses."""
+        return frozenset()
+
+    async def observe(self, name: str, context: "Context") -> Observation:
+        """Observe once. What the service does wrong is in the observation.
+
+        Raises:
+            Unmeasurable: nothing can be said of the service.
+        """
+        raise NotImplementedError
+
+    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
+        """Take one sample of each of `series()`; what is left out counts as failed.
+
+        Raises:
+            Unmeasurable: nothing can be said of the service.
+        """
+        raise NotImplementedError
