@@ -130,7 +130,7 @@ def recover(arguments: Namespace) -> int:
     """`recover`: finish or reverse what a killed pass left half-done."""
     from bot.deploy.recovery import recover as recovered
 
-    for line in recovered(arguments.state):
+    for line in until_signalled(recovered(arguments.state)):
         sys.stdout.write(line + "\n")
     return STABLE
 
