@@ -19,10 +19,11 @@ class Settings(BaseModel):
 
 
 class Sample(NamedTuple):
-    """One timed value, in milliseconds; `value` is None where no number could be had."""
+    """One timed value, in milliseconds; None where no number could be had. `why` says what went wrong."""
 
     value: float | None
     ok: bool
+    why: str | None = None
 
 
 class Unmeasurable(Exception):

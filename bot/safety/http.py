@@ -65,7 +65,7 @@ def async_client(
     """A client for many requests. `link_local` allows a cloud's metadata server, for targets that need it."""
 
     async def guard(request: httpx.Request) -> None:
-        await asyncio.to_thread(_refuse_link_local, request.url, seen)
+        await asyncio.to_thread(_refuse_once, request.url, seen)
 
     seen: set[str] = set()
     return httpx.AsyncClient(
@@ -85,7 +85,7 @@ def client(
     """The same, for code that is not asynchronous."""
 
     def guard(request: httpx.Request) -> None:
-        _refuse_link_local(request.url, seen)
+        _refuse_once(request.url, seen)
 
     seen: set[str] = set()
     return httpx.Client(
@@ -175,7 +175,19 @@ def _timeout(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
 
 
-def _refuse_link_local(url: httpx.URL, seen: set[str]) -> None:
+def refuse_link_local(url: str) -> None:
+    """Look a URL's host up, and refuse it if it is link-local. It blocks: call it in a thread.
+
+    Raises:
+        Unanswered: of the failure `forbidden address`.
+    """
+    try:
+        _refuse_once(httpx.URL(url), set())
+    except (AddressRefused, httpx.InvalidURL) as error:
+        raise Unanswered("forbidden address", str(error)) from error
+
+
+def _refuse_once(url: httpx.URL, seen: set[str]) -> None:
     if url.host in seen:
         return
     try:

@@ -1,0 +1,126 @@
+"""One revision while it is observed: how it is asked, who answered, and where the evidence goes."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from bot.model import Evidence, Subject, digest
+from bot.probes.identity import Witness
+from bot.probes.login import Credential, Login
+from bot.probes.probe import Unmeasurable
+from bot.probes.request import Request
+from bot.safety.redact import Redactor
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bot.probes.sampling import Sampler
+    from bot.safety.http import Answer
+
+TEXT = "text/plain; charset=utf-8"
+
+
+class Clock:
+    """How much time is left of what a probe may take."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = asyncio.get_running_loop().time() + seconds
+
+    def left(self, at_most: float = float("inf")) -> float:
+        """Seconds, never less than a moment, so that a deadline in the past still fails as a deadline does."""
+        return max(0.001, min(at_most, self.end - asyncio.get_running_loop().time()))
+
+
+class Asking(Protocol):
+    """A way of asking over HTTP."""
+
+    async def __call__(self, request: Request, deadline: float) -> "Answer":
+        """Ask once.
+
+        Raises:
+            Unanswered: nothing came that could be called an answer.
+        """
+        ...
+
+
+class Context:
+    """One revision while it is observed. Opened by the session, and closed by it."""
+
+    def __init__(
+        self, subject: Subject, folder: Path, redactor: Redactor, logins: Mapping[str, Login], witness: Witness
+    ) -> None:
+        self.subject = subject
+        self.url = subject.url.rstrip("/")
+        self.redactor = redactor
+        self.witness = witness
+        self.evidence: dict[str, Evidence] = {}
+        self._folder = folder
+        self._logins = logins
+        self._signing_in: dict[str, asyncio.Task[Credential]] = {}
+        self._http: httpx.AsyncClient | None = None
+        self._sampler: Sampler | None = None
+
+    def keep(self, text: str, media_type: str = TEXT, suffix: str = "txt") -> str:
+        """Write evidence, redacted, and give its digest."""
+        data = self.redactor.text(text).encode("utf-8", "backslashreplace")
+        name = digest(data)
+        if name not in self.evidence:
+            path = f"evidence/{name.removeprefix('sha256:')}.{suffix}"
+            file = self._folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            self.evidence[name] = Evidence.model_validate({"path": path, "media_type": media_type, "bytes": len(data)})
+        return name
+
+    async def ask(self, request: Request, deadline: float) -> "Answer":
+        """Ask once, where time is not what matters."""
+        from bot.safety import http
+
+        if self._http is None:
+            self._http = http.async_client(self.url)
+        return await http.ask(
+            self._http, request.method, request.url, headers=request.headers, content=request.content, deadline=deadline
+        )
+
+    async def time(self, request: Request, deadline: float) -> "Answer":
+        """Ask once, over a connection that is kept for it, by a client fit for timing."""
+        from bot.probes.sampling import Sampler
+
+        if self._sampler is None:
+            self._sampler = Sampler(self.url)
+        return await self._sampler.ask(request, deadline)
+
+    async def credential(self, name: str, deadline: float) -> Credential:
+        """The credential of a login. Signed in once for all probes of this revision, and again before it expires.
+
+        Raises:
+            Unmeasurable: the spec has no such login.
+        """
+        if name not in self._logins:
+            raise Unmeasurable(f"the spec has no login {name!r}", f"declare {name} under `login:`")
+        known = self._signing_in.get(name)
+        if known is None or (known.done() and (known.cancelled() or known.exception() or known.result().stale())):
+            known = self._signing_in[name] = asyncio.create_task(self._logins[name].sign_in(name, self))
+        try:
+            return await asyncio.wait_for(asyncio.shield(known), deadline)
+        except TimeoutError:
+            return Credential(failure=f"no answer within {deadline:g} s")
+
+    def fresh(self) -> str:
+        """A value that was never used before, always of the same length."""
+        return uuid.uuid4().hex
+
+    async def release(self) -> None:
+        """Let go of connections and threads. Credentials are kept, and it can be used again."""
+        waiting = [task for task in self._signing_in.values() if not task.done()]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        sampler, self._sampler = self._sampler, None
+        if sampler is not None:
+            sampler.close()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()

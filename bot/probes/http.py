@@ -1,0 +1,89 @@
+"""The probe `http`: one request, and what is expected of its answer."""
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import model_validator
+
+from bot.model import Observation, Severity
+from bot.probes import templates
+from bot.probes.journey import observation
+from bot.probes.probe import Probe, Sample, Unmeasurable
+from bot.probes.steps.http import HttpCall
+from bot.probes.steps.step import Result, Run
+
+if TYPE_CHECKING:
+    from bot.probes.context import Context
+
+READING = ("GET ", "HEAD ")
+
+
+class HttpProbe(Probe, HttpCall):
+    """One HTTP request, and what is expected of its answer."""
+
+    kind: ClassVar[str] = "http"
+    default_severity: ClassVar[Severity] = "major"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reading_is_timed(cls, data: Any) -> Any:
+        # a request that changes something is sent hundreds of times only when the spec says so
+        if isinstance(data, dict) and "timed" not in data:
+            return {**data, "timed": str(data.get("http", "")).startswith(READING)}
+        return data
+
+    @model_validator(mode="after")
+    def _nothing_to_capture(self) -> "HttpProbe":
+        unknown = sorted(self.holes() - {templates.UNIQUE})
+        if unknown:
+            hole, literal = f"{{{unknown[0]}}}", f"{{{{{unknown[0]}}}}}"
+            raise ValueError(
+                f"nothing is captured as {hole}; write {literal} if the braces are meant, or use a journey"
+            )
+        return self
+
+    def series(self) -> tuple[str, ...]:
+        """Its latency."""
+        return ("latency",)
+
+    def logins(self) -> frozenset[str]:
+        """The login that it uses."""
+        return frozenset({self.login} if self.login else ())
+
+    async def observe(self, name: str, context: "Context") -> Observation:
+        """Ask once."""
+        result = await self.call(self._run(name, context, sampling=False), {})
+        return observation(self, name, [("", result)], reproduce=self._reproduce(name, context), reason=result.failure)
+
+    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
+        """Ask once, timed."""
+        result: Result = await self.call(self._run(name, context, sampling=True), {})
+        return {"latency": Sample(result.times.get("latency"), result.failure is None, result.failure)}
+
+    def _run(self, name: str, context: "Context", *, sampling: bool) -> Run:
+        from bot.probes.context import Clock
+
+        ask = context.time if sampling else context.ask
+        return Run(name, context, Clock(self.timeout), {templates.UNIQUE: context.fresh()}, ask, sampling)
+
+    def _reproduce(self, name: str, context: "Context") -> str:
+        try:
+            request = self.request(self.http, context.url, {templates.UNIQUE: "1"})
+        except Unmeasurable:
+            return again(name, context.url)
+        words = ["curl", "-sS", "-i", "-X", request.method]
+        for header, value in request.headers:
+            words += ["-H", f"{header}: {value}"]
+        if request.content is not None:
+            words += ["--data-raw", request.content.decode()]
+        command = shlex.join([*words, request.url])
+        if self.login is not None or context.redactor.text(command) != command:
+            # a command with holes in it repeats nothing: let the spec fill them
+            return again(name, context.url)
+        return command
+
+
+def again(name: str, url: str) -> str:
+    """The command that repeats one probe."""
+    return shlex.join(["stability-proof", "probe", "--only", name, "--url", url])

@@ -1,0 +1,119 @@
+"""The probe `journey`: steps in order, sharing what they capture."""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, model_validator
+
+from bot.model import Observation, Severity
+from bot.model.duration import Duration
+from bot.probes import templates
+from bot.probes.probe import Probe, Sample
+from bot.probes.steps.registry import AnyStep
+from bot.probes.steps.step import Result, Run
+
+if TYPE_CHECKING:
+    from bot.probes.context import Context
+
+
+class JourneyProbe(Probe):
+    """Steps in order, sharing what they capture. A step that fails leaves the later ones unobserved."""
+
+    kind: ClassVar[str] = "journey"
+    default_severity: ClassVar[Severity] = "critical"
+
+    journey: tuple[AnyStep, ...] = Field(min_length=1)
+    """The steps, in order."""
+    timeout: Duration = 60.0
+    """The most that the whole journey may take (60s)."""
+
+    @model_validator(mode="after")
+    def _captured_before_it_is_used(self) -> "JourneyProbe":
+        known = {templates.UNIQUE}
+        for number, step in enumerate(self.journey, 1):
+            unknown = sorted(step.asks_for() - known)
+            if unknown:
+                hole, literal = f"{{{unknown[0]}}}", f"{{{{{unknown[0]}}}}}"
+                raise ValueError(
+                    f"step {number} uses {hole}, which no earlier step captures; "
+                    f"add `capture: {{{unknown[0]}: $.path}}` to one, or write {literal} if the braces are meant"
+                )
+            known |= set(step.capture)
+        return self
+
+    def series(self) -> tuple[str, ...]:
+        """The duration of the whole, and the times of its steps."""
+        names = [f"{_prefix(number)}{name}" for number, step in enumerate(self.journey, 1) for name in step.times()]
+        return ("duration", *names)
+
+    def logins(self) -> frozenset[str]:
+        """The logins that its steps use."""
+        return frozenset(step.login for step in self.journey if step.login)
+
+    async def observe(self, name: str, context: "Context") -> Observation:
+        """Go through the steps once."""
+        results, _ = await self._go(name, context, sampling=False)
+        number, last = len(results), results[-1]
+        reason = None
+        if last.failure is not None:
+            reason = f"step {number} ({self.journey[number - 1].what()}): {last.failure}"
+            if number < len(self.journey):
+                reason += f"; steps {number + 1} to {len(self.journey)} were not reached"
+        numbered = [(_prefix(number), result) for number, result in enumerate(results, 1)]
+        reproduce = shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url])
+        return observation(self, name, numbered, reproduce=reproduce, reason=reason)
+
+    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
+        """Go through the steps once, timed."""
+        results, seconds = await self._go(name, context, sampling=True)
+        why = results[-1].failure
+        samples = {"duration": Sample(None if why else seconds * 1000, why is None, why)}
+        for number, (step, result) in enumerate(zip(self.journey, results, strict=False), 1):
+            for name_of_time in step.times():
+                value = result.times.get(name_of_time)
+                samples[f"{_prefix(number)}{name_of_time}"] = Sample(
+                    value, value is not None and result.failure is None
+                )
+        return samples
+
+    async def _go(self, name: str, context: "Context", *, sampling: bool) -> tuple[list[Result], float]:
+        from bot.probes.context import Clock
+
+        for login in sorted(self.logins()):
+            await context.credential(login, self.timeout)  # so that signing in is no part of the time
+        ask = context.time if sampling else context.ask
+        run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: context.fresh()}, ask, sampling)
+        results: list[Result] = []
+        started = time.perf_counter()
+        for step in self.journey:
+            results.append(await step.run(run))
+            if results[-1].failure is not None:
+                break
+        return results, time.perf_counter() - started
+
+
+def observation(
+    probe: Probe, name: str, results: Sequence[tuple[str, Result]], *, reproduce: str, reason: str | None
+) -> Observation:
+    """One observation out of the results of a probe's steps, each with the prefix of its ids."""
+    return Observation(
+        probe=name,
+        kind=probe.kind,
+        title=probe.shown_title(name),
+        state="broken" if reason is not None else "measured",
+        reason=reason,
+        reproduce=reproduce,
+        checks=tuple(
+            check.model_copy(update={"id": prefix + check.id}) for prefix, result in results for check in result.checks
+        ),
+        facts=tuple(
+            fact.model_copy(update={"id": prefix + fact.id}) for prefix, result in results for fact in result.facts
+        ),
+        notes=tuple(note for _, result in results for note in result.notes),
+    )
+
+
+def _prefix(number: int) -> str:
+    return f"step {number}: "

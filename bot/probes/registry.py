@@ -1,0 +1,10 @@
+"""The kinds of probe, by the YAML key that names each."""
+
+from bot.probes.http import HttpProbe
+from bot.probes.journey import JourneyProbe
+from bot.probes.probe import Probe
+
+PROBES: dict[str, type[Probe]] = {
+    "http": HttpProbe,
+    "journey": JourneyProbe,
+}

@@ -1,0 +1,145 @@
+"""Observing one revision, or two side by side: first whether it is right, then how fast it is."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.model import Observation, Run, Subject, Watch
+from bot.probes.identity import Identity
+from bot.probes.login import Login
+from bot.probes.measuring import Measuring
+from bot.probes.probe import Probe, Unmeasurable
+from bot.probes.side import Side
+from bot.safety.redact import Redactor
+
+AT_ONCE = 16
+"""Probes under way at the same time, on both sides together."""
+GRACE = 10.0
+"""Seconds beyond its own timeout after which a probe is given up; its own deadlines should have ended it before."""
+NEVER_OBSERVED = "interrupted before it was observed"
+OUR_FAULT = "report this as a fault of stability-proof, with the command that repeats it"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is observed, and how.
+
+    Attributes:
+        spec: the digest of the spec.
+        seed: of the order in which samples are taken.
+        time: the most that measuring may take, in seconds.
+        rounds: the most rounds in which a probe is measured on both sides.
+        alone: the most rounds for a probe that there is nothing to compare with.
+    """
+
+    probes: Mapping[str, Probe]
+    logins: Mapping[str, Login]
+    identity: Identity | None
+    redactor: Redactor
+    spec: str
+    vantage: str
+    seed: int
+    time: float
+    rounds: int = 400
+    alone: int = 60
+
+
+class Session:
+    """Observes one revision, or two side by side. `runs()` is valid at any moment, whatever interrupted the rest."""
+
+    def __init__(self, plan: Plan, candidate: Subject, baseline: Subject | None, folder: Path) -> None:
+        self.plan = plan
+        self._started = _now()
+        self._sides = [self._side("candidate", candidate, folder)]
+        if baseline is not None:
+            self._sides.append(self._side("baseline", baseline, folder))
+
+    async def correctness(self, only: Collection[str] | None = None) -> None:
+        """Every probe (or `only` some) once, on both sides, all at the same time under one limit."""
+        names = [name for name in self.plan.probes if only is None or name in only]
+        limit = asyncio.Semaphore(AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in names:
+                    for side in self._sides:
+                        group.create_task(self._observe(side, name, limit))
+        finally:
+            await self._release()
+
+    async def measure(self, watch: Watch) -> None:
+        """Sample the timed probes in rounds until `watch` says that all is decided, or `plan.time` is over.
+
+        Only what the candidate did right is timed.
+        """
+        plan = self.plan
+        measuring = Measuring(
+            plan.probes, self._sides, seed=plan.seed, time=plan.time, rounds=plan.rounds, alone=plan.alone
+        )
+        try:
+            await measuring.run(watch)
+        finally:
+            await self._release()
+
+    def runs(self) -> tuple[Run, Run | None]:
+        """The candidate's run and the baseline's, with what is known by now; the rest is `not measured`."""
+        made = [self._run(side) for side in self._sides]
+        return made[0], made[1] if len(made) > 1 else None
+
+    def _side(self, name: str, subject: Subject, folder: Path) -> Side:
+        plan = self.plan
+        return Side(name, subject, folder / name, plan.redactor, plan.logins, plan.identity)
+
+    async def _observe(self, side: Side, name: str, limit: asyncio.Semaphore) -> None:
+        probe = self.plan.probes[name]
+        async with limit:
+            try:
+                async with asyncio.timeout(probe.timeout + GRACE):
+                    side.observed[name] = await probe.observe(name, side.context)
+                    await side.identify(name)
+            except Unmeasurable as cause:
+                side.observed[name] = unmeasured(name, probe, str(cause), cause.remedy)
+            except TimeoutError:
+                reason = f"the probe had not ended {GRACE:g} s after its own timeout"
+                side.observed[name] = unmeasured(name, probe, reason, OUR_FAULT)
+            except Exception as error:  # noqa: BLE001 - one probe's fault must not take the others' observations away
+                reason = f"the probe itself failed: {type(error).__name__}: {error}"
+                side.observed[name] = unmeasured(name, probe, reason, OUR_FAULT)
+
+    def _run(self, side: Side) -> Run:
+        observations = []
+        for name, probe in self.plan.probes.items():
+            known = side.observed.get(name)
+            if known is None:
+                known = unmeasured(name, probe, NEVER_OBSERVED, "run it again")
+            observations.append(side.finished(name, probe, known))
+        return Run(
+            subject=side.subject.model_copy(update={"identity": dict(side.witness.told())}),
+            started=self._started,
+            finished=_now(),
+            spec=self.plan.spec,
+            vantage=self.plan.vantage,
+            observations=tuple(observations),
+            evidence=dict(side.context.evidence),
+        )
+
+    async def _release(self) -> None:
+        for side in self._sides:
+            await side.context.release()
+
+
+def unmeasured(name: str, probe: Probe, reason: str, remedy: str) -> Observation:
+    """A probe that says nothing of the service."""
+    return Observation(
+        probe=name,
+        kind=probe.kind,
+        title=probe.shown_title(name),
+        state="not measured",
+        reason=reason,
+        remedy=remedy,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

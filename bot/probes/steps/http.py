@@ -1,0 +1,205 @@
+"""The step `http`: one request, and what is expected of its answer. The probe `http` is this step alone."""
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, field_validator
+
+from bot.model import Fact, strict_json
+from bot.model.errors import FormatError
+from bot.probes import templates
+from bot.probes.matching import Expected, match
+from bot.probes.paths import PathText, find, full_path, last_name
+from bot.probes.probe import Settings, Unmeasurable
+from bot.probes.request import Body, Request, RequestLine
+from bot.probes.shapes import Shapes
+from bot.probes.steps.step import Result, Run, Step, capture
+from bot.probes.transcripts import answer_text, request_text
+
+if TYPE_CHECKING:
+    from bot.safety.http import Answer
+
+
+def _as_statuses(value: object) -> object:
+    return [value] if isinstance(value, int | str) else value
+
+
+Statuses = Annotated[
+    tuple[Annotated[int, Field(ge=100, le=599)], ...],
+    BeforeValidator(_as_statuses),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]}),
+]
+
+
+class ExpectAnswer(Settings):
+    """What is expected of an answer."""
+
+    status: Statuses | None = None
+    """The status, or a list of those that are fine; any 2xx when it is absent."""
+    json_values: dict[PathText, Expected] = Field(default_factory=dict, alias="json")
+    """Values in the JSON body, by path (`$.items[0].id`) or plain key: the value itself, or rules for it."""
+    headers: dict[str, Expected] = Field(default_factory=dict)
+    """Header values, by name."""
+    body: Expected = None
+    """The body as text: all of it, or rules such as `{contains: Welcome}`."""
+
+    @field_validator("headers")
+    @classmethod
+    def _header_names(cls, headers: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in headers:
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+                raise ValueError(f"{name!r} is no header name")
+        return headers
+
+    def status_fits(self, status: int) -> bool:
+        """Is this status one of those that are fine?"""
+        return status in self.status if self.status else 200 <= status < 300
+
+    def status_words(self) -> str:
+        """What status is expected."""
+        return " or ".join(map(str, self.status)) if self.status else "2xx"
+
+
+class HttpCall(Body):
+    """One request, and what is expected of its answer."""
+
+    http: RequestLine
+    """The request: a method and a path, as `GET /health`."""
+    login: str | None = None
+    """The login whose credential is sent."""
+    expect: ExpectAnswer = Field(default_factory=ExpectAnswer)
+    """What is expected of the answer."""
+
+    def holes(self) -> frozenset[str]:
+        """The captured names that it uses."""
+        parts: list[JsonValue] = [self.http, self.data, [*self.headers.values()], [str(v) for v in self.query.values()]]
+        parts += [[str(value) for value in (self.form or {}).values()], [*self.expect.json_values.values()]]
+        return templates.names(parts)
+
+    async def signed(self, run: Run, result: Result) -> Request | None:
+        """The request with its credential; None when signing in failed, which is then in the result."""
+        headers: tuple[tuple[str, str], ...] = ()
+        if self.login is not None:
+            credential = await run.context.credential(self.login, run.clock.left())
+            actual = credential.failure or "a credential"
+            ok = credential.failure is None
+            result.check("sign-in", ok=ok, expected="a credential", actual=actual, evidence=credential.evidence)
+            if not ok:
+                return None
+            headers = credential.headers
+        return self.request(self.http, run.context.url, run.captured, headers)
+
+    async def call(self, run: Run, wanted: dict[str, str]) -> Result:
+        """Ask, check and capture."""
+        from bot.safety.http import OURS, Unanswered
+
+        result = Result()
+        request = await self.signed(run, result)
+        if request is None:
+            return result
+        said = request_text(run.context.redactor, request.method, request.url, request.headers, request.content)
+        try:
+            answer = await run.ask(request, run.clock.left())
+        except Unanswered as error:
+            if error.failure in OURS:
+                raise Unmeasurable(str(error), "check the address of the service") from error
+            evidence = run.context.keep(f"{said}! {error}\n")
+            result.check("status", ok=False, expected=self.expect.status_words(), actual=str(error), evidence=evidence)
+            return result
+        run.context.witness.answer(run.probe, answer)
+        result.times["latency"] = answer.seconds * 1000
+        kept = None if run.sampling else run.context.keep(said + _transcript(run, answer))
+        self._judge(answer, run, result, kept, wanted)
+        return result
+
+    def _judge(self, answer: "Answer", run: Run, result: Result, evidence: str | None, wanted: dict[str, str]) -> None:
+        ok = self.expect.status_fits(answer.status)
+        result.check(
+            "status", ok=ok, expected=self.expect.status_words(), actual=_status(answer.status), evidence=evidence
+        )
+        self._headers(answer, run, result, evidence)
+        if answer.incomplete is not None:
+            result.check("body", ok=False, expected="a whole body", actual=answer.incomplete, evidence=evidence)
+            return
+        if self.expect.body is not None:
+            text = answer.body.decode("utf-8", "replace")
+            found = match(templates.fill_all(self.expect.body, run.captured), [text])
+            actual = run.context.redactor.text(found.actual)
+            result.check("body", ok=found.ok, expected=found.expected, actual=actual, evidence=evidence)
+        self._json(answer, run, result, evidence, wanted, ok=ok)
+
+    def _headers(self, answer: "Answer", run: Run, result: Result, evidence: str | None) -> None:
+        for name, expected in self.expect.headers.items():
+            values: list[JsonValue] = [value for key, value in answer.headers if key.lower() == name.lower()]
+            found = match(templates.fill_all(expected, run.captured), values)
+            actual = run.context.redactor.field(name, found.actual)
+            result.check(
+                f"header {name.lower()}", ok=found.ok, expected=found.expected, actual=actual, evidence=evidence
+            )
+
+    def _json(
+        self,
+        answer: "Answer",
+        run: Run,
+        result: Result,
+        evidence: str | None,
+        wanted: dict[str, str],
+        *,
+        ok: bool,
+    ) -> None:
+        media_type = (answer.header("content-type") or "").split(";")[0].strip().lower()
+        value: dict[str, JsonValue] = {"status": answer.status, "media_type": media_type}
+        try:
+            data = strict_json(answer.body, "the body")
+        except FormatError as error:
+            asked = bool(self.expect.json_values or wanted)
+            if asked or (media_type == "application/json" and answer.body and ok):
+                actual = run.context.redactor.text(str(error))
+                result.check("json", ok=False, expected="a JSON body", actual=actual, evidence=evidence)
+            elif ok:
+                result.facts.append(Fact(id="response", kind="json-shape", value=value, evidence=evidence))
+            return
+        for path, expected in self.expect.json_values.items():
+            found = match(templates.fill_all(expected, run.captured), find(path, data))
+            actual = run.context.redactor.field(last_name(path), found.actual)
+            name = f"json {full_path(path)}"
+            result.check(name, ok=found.ok, expected=found.expected, actual=actual, evidence=evidence)
+        if ok and not run.sampling:
+            shapes = Shapes()
+            shapes.add(data)
+            value |= {"paths": shapes.paths(), "cut": shapes.cut}
+            result.facts.append(Fact(id="response", kind="json-shape", value=value, evidence=evidence))
+        capture(wanted, data, run, result, evidence)
+
+
+class HttpStep(HttpCall, Step):
+    """One HTTP request."""
+
+    kind: ClassVar[str] = "http"
+
+    async def run(self, run: Run) -> Result:
+        """Ask, check and capture."""
+        return await self.call(run, self.capture)
+
+    def what(self) -> str:
+        """The step in a few words."""
+        return self.http
+
+    def asks_for(self) -> frozenset[str]:
+        """The captured names that it uses."""
+        return self.holes()
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _transcript(run: Run, answer: "Answer") -> str:
+    line = f"{answer.version} {answer.status} {answer.reason}"
+    text = answer_text(run.context.redactor, line, answer.headers, answer.body, whole=answer.incomplete is None)
+    return text + (f"! {answer.incomplete}\n" if answer.incomplete else "")

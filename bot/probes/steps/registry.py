@@ -1,0 +1,29 @@
+"""The kinds of step, by the YAML key that names each."""
+
+from typing import Annotated
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+from bot.probes.steps.http import HttpStep
+from bot.probes.steps.step import Step
+from bot.probes.steps.websocket import WebSocketStep
+
+STEPS: dict[str, type[Step]] = {
+    "http": HttpStep,
+    "websocket": WebSocketStep,
+}
+
+
+def _by_its_key(data: object, _handler: ValidatorFunctionWrapHandler) -> Step:
+    """Read a step as the one kind that its keys name, so that an error is about that kind alone."""
+    if isinstance(data, Step):
+        return data
+    if not isinstance(data, dict):
+        raise ValueError(f"a step is a mapping with one of: {', '.join(STEPS)}")
+    kinds = [key for key in STEPS if key in data]
+    if len(kinds) != 1:
+        raise ValueError(f"a step has one of: {', '.join(STEPS)}; this one has {' and '.join(kinds) or 'none'}")
+    return STEPS[kinds[0]].model_validate(data)
+
+
+AnyStep = Annotated[HttpStep | WebSocketStep, WrapValidator(_by_its_key)]
