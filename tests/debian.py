@@ -14,6 +14,13 @@ ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/sbin")
 """Where Debian keeps programs that are not on everybody's PATH; the last match is the newest."""
 
 
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of something that a clone need not have; in CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason} (CI=true: nothing may be skipped)", pytrace=False)
+    pytest.skip(reason)
+
+
 def debian_program(name: str, package: str) -> Path:
     """The path of a program; skips the test that asks where it is missing, and fails it when CI=true."""
     if found := shutil.which(name):
@@ -23,10 +30,3 @@ def debian_program(name: str, package: str) -> Path:
         if here:
             return here[-1]
     missing(f"{name} is not installed: apt-get install {package}")
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the test for want of something that a clone need not have; in CI that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason} (CI=true: nothing may be skipped)", pytrace=False)
-    pytest.skip(reason)
