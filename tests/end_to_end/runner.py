@@ -93,7 +93,7 @@ class Runner:
             **self.environment,
             **self._inputs(inputs or {}),
             **{f"STATE_{name}": value for name, value in (state or {}).items()},
-            **{name: f"/github/file_commands/{path.name}" for name, path in files.items()},
+            **{variable: f"/github/file_commands/{file.name}" for variable, file in files.items()},
             "HOME": "/github/home",
             "GITHUB_WORKSPACE": "/github/workspace",
             "GITHUB_EVENT_PATH": "/github/workflow/event.json",
@@ -130,13 +130,13 @@ class Runner:
 
     def _files(self) -> dict[str, Path]:
         """Lay out the folders that are mounted, and this stage's own, empty command files."""
-        for folder in ("_github_home", "_github_workflow", "_runner_file_commands"):
-            (self.temp / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("_github_home", "_github_workflow", "_runner_file_commands"):
+            (self.temp / name).mkdir(parents=True, exist_ok=True)
         (self.temp / "_github_workflow" / "event.json").write_bytes(self.event)
         folder, stage = self.temp / "_runner_file_commands", uuid.uuid4()
         files = {variable: folder / f"{prefix}{stage}" for variable, prefix in FILE_COMMANDS.items()}
-        for path in files.values():
-            path.touch()
+        for file in files.values():
+            file.touch()
         return files
 
     def _inputs(self, given: Mapping[str, str]) -> dict[str, str]:
