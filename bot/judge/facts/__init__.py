@@ -1,0 +1,1 @@
+"""Structured snapshots compared: one file per kind of fact."""
