@@ -1,0 +1,1 @@
+"""Trimmed copies of GitHub's own descriptions of its API."""
