@@ -70,3 +70,17 @@ def _cut(text: str, limit: int) -> str:
 
 def _is_control(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&!$])")
+_STARTS_A_REFERENCE = re.compile(r"([@#]|://|\bwww\.|\bGH-)", re.IGNORECASE)
+
+
+def prose(text: str, limit: int = 600) -> Markdown:
+    """A sentence of ours that may hold words of others: shown as it is, and nothing in it is Markdown.
+
+    Every mark that can begin inline Markdown is escaped (CommonMark 0.31, section 2.4), and a word joiner keeps
+    mentions, issue references and automatic links from forming.
+    """
+    line = _STARTS_A_REFERENCE.sub(lambda match: f"{match[0]}\u2060", terminal(text, limit))
+    return Markdown(_MARKUP.sub(r"\\\1", line))

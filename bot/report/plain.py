@@ -1,0 +1,55 @@
+"""Verdicts as plain text: for a terminal, and for the short fields of GitHub."""
+
+from bot.model import Finding, Verdict
+from bot.report import words
+from bot.report.view import Links, View
+from bot.safety.escape import terminal
+
+STATUS_LIMIT = 140
+
+
+def text(verdict: Verdict) -> str:
+    """The verdict for a terminal."""
+    view = View(verdict, Links())
+    lines = [
+        (f"{verdict.verdict.upper()}: {verdict.candidate.service} in {verdict.candidate.environment}"
+        f" ({verdict.candidate.revision}); risk {verdict.risk}, {verdict.readiness}"),
+        words.headline(verdict),
+        words.against(verdict),
+        words.answered(verdict),
+    ]
+    rolled = words.rollback(verdict)
+    lines += [rolled[1]] if rolled else []
+    for title, findings in (
+        ("What got worse", view.worse),
+        ("Not measured", view.missing),
+        ("Changed", view.changed),
+        ("Improved", view.better),
+    ):
+        if findings:
+            lines += ["", title]
+            lines += [f"  {line}" for each in findings for line in _lines(each)]
+    lines += ["", *(f"rule: {rule}" for rule in verdict.rules)]
+    return "".join(f"{line[: len(line) - len(line.lstrip())]}{terminal(line)}\n" for line in lines)
+
+
+def _lines(finding: Finding) -> list[str]:
+    change = words.change(finding.comparison.ratio) if finding.comparison else finding.status
+    lines = [f"{finding.id} [{finding.severity}]  {words.before(finding)} -> {words.after(finding)}  {change}"]
+    if finding.comparison is not None:
+        lines.append(f"  {words.sure(finding)}")
+    if finding.expected and finding.status in words.BAD:
+        lines.append(f"  expected {finding.expected}")
+    lines += [f"  {each}" for each in (finding.reason, finding.remedy) if each]
+    return lines
+
+
+def status_line(verdict: Verdict) -> str:
+    """The description of a commit status: at most 140 characters."""
+    line = f"{verdict.verdict.capitalize()}: {words.headline(verdict)}"
+    return terminal(line, STATUS_LIMIT)
+
+
+def check_title(verdict: Verdict) -> str:
+    """The title of a check run."""
+    return terminal(f"{verdict.verdict.capitalize()}: {words.headline(verdict)}", 200)

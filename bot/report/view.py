@@ -1,0 +1,88 @@
+"""The one value that every template is given."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from bot.model import Finding, Verdict
+from bot.report import words
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where more is to be found; None where there is nothing to link to."""
+
+    run: str | None = None
+    proof: str | None = None
+    page: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """All findings of one probe, and the worst word among them."""
+
+    probe: str
+    title: str
+    findings: tuple[Finding, ...]
+    mark: str
+    status: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A verdict, arranged for a reader: worst first."""
+
+    verdict: Verdict
+    links: Links
+
+    @property
+    def mark(self) -> str:
+        """The verdict's own mark."""
+        return words.VERDICT_MARKS[self.verdict.verdict]
+
+    @property
+    def worse(self) -> tuple[Finding, ...]:
+        """What is broken or worse, and not waived."""
+        return tuple(each for each in self.verdict.findings if each.status in words.BAD and each.waiver is None)
+
+    @property
+    def missing(self) -> tuple[Finding, ...]:
+        """What was not measured."""
+        return tuple(each for each in self.verdict.findings if each.status == "not measured")
+
+    @property
+    def changed(self) -> tuple[Finding, ...]:
+        """What is another than before, and does not block."""
+        return tuple(each for each in self.verdict.findings if each.status in ("changed", "gone") and not each.waiver)
+
+    @property
+    def better(self) -> tuple[Finding, ...]:
+        """What is better than before."""
+        return tuple(each for each in self.verdict.findings if each.status == "improved")
+
+    @property
+    def waived(self) -> tuple[Finding, ...]:
+        """What was accepted by someone."""
+        return tuple(each for each in self.verdict.findings if each.waiver is not None)
+
+    @property
+    def timed(self) -> tuple[Finding, ...]:
+        """Series that were compared."""
+        return tuple(each for each in self.verdict.findings if each.comparison is not None)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Findings by probe, in the order of each probe's worst finding."""
+        order = list(dict.fromkeys(each.probe for each in self.verdict.findings))
+        found = []
+        by_probe = sorted(self.verdict.findings, key=lambda each: order.index(each.probe))
+        for probe, members in groupby(by_probe, key=lambda each: each.probe):
+            findings = tuple(members)
+            title = findings[0].title.removesuffix(f": {findings[0].item}")
+            found.append(Group(probe, title, findings, words.MARKS[findings[0].status], findings[0].status))
+        return tuple(found)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What repeats the failures, each once."""
+        wanted = [each.reproduce for each in (*self.worse, *self.missing) if each.reproduce]
+        return tuple(dict.fromkeys(wanted))[:5]

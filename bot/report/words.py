@@ -1,0 +1,157 @@
+"""Numbers and findings in words: small pure functions that format what the judge computed, and compute nothing."""
+
+import math
+
+from bot.model import Comparison, Finding, Verdict
+
+MARKS = {
+    "regressed": "❌",
+    "broken": "❌",
+    "not measured": "❓",
+    "changed": "⚠️",
+    "gone": "⚠️",
+    "improved": "✅",
+    "maintained": "✅",
+    "new": "✅",
+}
+VERDICT_MARKS = {"stable": "✅", "first run": "✅", "unstable": "❌", "inconclusive": "❓"}
+BAD = ("broken", "regressed")
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where a reader can do without.
+
+    >>> number(12.345), number(0.00123), number(1234567.0)
+    ('12.3', '0.00123', '1,234,567')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.2e}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A number with its unit; milliseconds become seconds where that reads better.
+
+    >>> quantity(12.34, "ms"), quantity(2500.0, "ms"), quantity(None, "ms")
+    ('12.3 ms', '2.5 s', '–')
+    """
+    if value is None:
+        return "–"
+    if unit == "ms" and abs(value) >= 1000:
+        return f"{number(value / 1000)} s"
+    return f"{number(value)} {unit}".strip()
+
+
+def change(ratio: float | None) -> str:
+    """A ratio as a change: 150 MB instead of 350 MB is 57 % less, and nothing else.
+
+    >>> change(1.234), change(150 / 350), change(2.86), change(1.0), change(None)
+    ('+23 %', '−57 %', '×2.86', '±0 %', '–')
+    """
+    if ratio is None:
+        return "–"
+    if ratio >= 2:
+        return f"×{number(ratio)}"
+    percent = (ratio - 1) * 100
+    text = f"{abs(percent):.0f}" if abs(percent) >= 9.95 else f"{abs(percent):.1f}".removesuffix(".0")
+    if text == "0":
+        return "±0 %"
+    return f"{'+' if percent > 0 else '−'}{text} %"
+
+
+def interval(comparison: Comparison) -> str:
+    """The bounds of a change, or nothing.
+
+    >>> interval(Comparison(unit="ms", better="lower", low=1.1, high=1.3, confidence=0.95))
+    '+10 % to +30 %'
+    """
+    if comparison.low is None or comparison.high is None:
+        return ""
+    return f"{change(comparison.low)} to {change(comparison.high)}"
+
+
+def sure(finding: Finding) -> str:
+    """How sure: the interval and its confidence, or what was tried."""
+    comparison = finding.comparison
+    if comparison is not None and comparison.low is not None:
+        confidence = f"{comparison.confidence * 100:.3g} %" if comparison.confidence is not None else ""
+        return f"{interval(comparison)} ({confidence}, {comparison.pairs} pairs)"
+    if comparison is not None:
+        return f"{comparison.samples_after} samples" if comparison.samples_after != 1 else "one number"
+    if finding.tries is not None:
+        return "seen once" if finding.tries == 1 else f"{finding.tries} tries"
+    return "one observation each" if len(finding.observed) > 1 else "one observation" if finding.observed else "–"
+
+
+def before(finding: Finding) -> str:
+    """What it was."""
+    if finding.comparison is not None:
+        return quantity(finding.comparison.before, finding.comparison.unit)
+    return finding.before or "–"
+
+
+def after(finding: Finding) -> str:
+    """What it is, or why that is not known."""
+    if finding.comparison is not None and finding.comparison.after is not None:
+        return quantity(finding.comparison.after, finding.comparison.unit)
+    return finding.after or ("not measured" if finding.status == "not measured" else finding.status)
+
+
+def headline(verdict: Verdict) -> str:
+    """One sentence of counts.
+
+    It counts what the findings say, so that it cannot say what they do not.
+    """
+    bad = sum(1 for each in verdict.findings if each.status in BAD and each.waiver is None)
+    missing = sum(1 for each in verdict.findings if each.status == "not measured")
+    better = sum(1 for each in verdict.findings if each.status == "improved")
+    held = sum(1 for each in verdict.findings if each.status in ("maintained", "new"))
+    parts = [f"{bad} broken or worse"] if bad else []
+    parts += [f"{missing} not measured"] if missing else []
+    parts += [f"{better} improved"] if better else []
+    parts += [f"{held} held"]
+    return ", ".join(parts) + f" of {len(verdict.findings)} findings"
+
+
+def against(verdict: Verdict) -> str:
+    """What it was compared with, and how."""
+    if verdict.baseline is None:
+        return "There was no baseline to compare with."
+    how = "measured side by side" if verdict.side_by_side else "from its stored run"
+    kept = verdict.provenance
+    which = f" (kept as {kept.reference}, judged {kept.verdict} on {kept.stored[:10]})" if kept else ""
+    return f"Compared with {verdict.baseline.revision}, {how}{which}."
+
+
+def answered(verdict: Verdict) -> str:
+    """Which revision answered."""
+    found = verdict.candidate.identity.get("answered_by")
+    if not isinstance(found, dict) or not found:
+        reason = verdict.candidate.identity.get("reason")
+        return f"Which revision answered was not measured{f': {reason}' if isinstance(reason, str) else ''}."
+    total = sum(count for count in found.values() if isinstance(count, int))
+    if list(found) == [verdict.candidate.revision]:
+        return f"All {total} answers came from {verdict.candidate.revision}."
+    return "Answers came from " + ", ".join(f"{name} ({count})" for name, count in found.items()) + "."
+
+
+def rollback(verdict: Verdict) -> tuple[bool, str] | None:
+    """Whether the rollback held, and its sentence; None where nothing was rolled back."""
+    found = [each for each in verdict.findings if each.probe == "rollback"]
+    if not found:
+        return None
+    if all(each.status == "not measured" for each in found):
+        return False, f"Not rolled back: {found[0].reason or 'nothing was seen of it'}"
+    failed = [each for each in found if each.status in BAD or each.status == "not measured"]
+    again = [each for each in found if each.kind == "check" and each.item != "previous revision serves"]
+    if failed:
+        return False, f"The rollback failed: {', '.join(each.item for each in failed)}"
+    serving = next((each.after for each in found if each.item == "previous revision serves"), None) or "the one before"
+    held = f": {len(again)} of {len(again)} probes that failed hold again" if again else ""
+    return True, f"Rolled back to {serving}{held}"
