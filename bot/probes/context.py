@@ -103,6 +103,7 @@ class Context:
         known = self._signing_in.get(name)
         if known is None or (known.done() and (known.cancelled() or known.exception() or known.result().stale())):
             known = self._signing_in[name] = asyncio.create_task(self._logins[name].sign_in(name, self))
+            known.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, even if nobody waits
         try:
             return await asyncio.wait_for(asyncio.shield(known), deadline)
         except TimeoutError:

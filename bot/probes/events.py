@@ -98,11 +98,13 @@ class Matcher:
 
     def why(self) -> str:
         """What is wrong, in words; what is missing, when it is only not over yet."""
-        after = f"after {self.seen[-1]}" if self.seen else "at the start"
+        after = f"after {self.seen[-1]} " if self.seen else "first "
         wanted = _listed(self.expected())
         if self._surprise is not None:
-            return f"{after} came {self._surprise}, expected {wanted}"
-        return "it matches" if self.accepts else f"{after} nothing more came, expected {wanted}"
+            return f"{after}came {self._surprise}, expected {wanted}"
+        if self.accepts:
+            return "it matches"
+        return f"{after}nothing more came, expected {wanted}" if self.seen else f"nothing came, expected {wanted}"
 
     def picture(self) -> str:
         """The pattern, and below it carets at what could have come where it broke."""

@@ -60,7 +60,12 @@ class JourneyProbe(Probe):
         if last.failure is not None:
             reason = f"step {number} ({self.journey[number - 1].what()}): {last.failure}"
             if number < len(self.journey):
-                reason += f"; steps {number + 1} to {len(self.journey)} were not reached"
+                left = len(self.journey) - number
+                reason += (
+                    f"; the {left} steps after it were not reached"
+                    if left > 1
+                    else "; the step after it was not reached"
+                )
         numbered = [(_prefix(number), result) for number, result in enumerate(results, 1)]
         reproduce = shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url])
         return observation(self, name, numbered, reproduce=reproduce, reason=reason)

@@ -64,7 +64,7 @@ class Side:
         """Add one round's sample to each series of a probe. A series without one has failed in this round."""
         for series in probe.series():
             sample = samples.get(series, Sample(None, ok=False))
-            value = finite(sample.value)
+            value = None if (known := finite(sample.value)) is None else round(known, 3)
             row = (number, value, order, sample.ok and value is not None)
             self.rows.setdefault(name, {}).setdefault(series, []).append(row)
 

@@ -29,9 +29,10 @@ def _headers(redactor: Redactor, headers: Iterable[tuple[str, str]]) -> list[str
 def _body(redactor: Redactor, mark: str, body: bytes, *, whole: bool) -> str:
     if not body:
         return ""
-    # redacted before it is cut, so that the cut cannot tear a secret and leave half of it
-    text = redactor.text(body.decode("utf-8", "backslashreplace"), cut=not whole)
-    if len(text) > BODY_SHOWN:
+    # what is shown is redacted before its end is cut, so that the cut cannot tear a secret and leave half of it
+    part = body[: 2 * BODY_SHOWN]
+    text = redactor.text(part.decode("utf-8", "backslashreplace"), cut=not whole or len(part) < len(body))
+    if len(text) > BODY_SHOWN or len(part) < len(body):
         text = text[:BODY_SHOWN] + f"… ({len(body):,} bytes in all)"
     return _marked(mark, ["", *text.splitlines()])
 

@@ -198,7 +198,8 @@ class Conversation:
             if sent is not None:
                 return f"no answer to our closing with {code_words(sent.code)}"
             return "cut off without a word (1006)"
-        words = f"closed by the service with {code_words(received.code)}"
+        by = "closed by the service with" if self.closed_by_service else "closed with"
+        words = f"{by} {code_words(received.code)}"
         return f"{words}: {received.reason}" if received.reason else words
 
     def elapsed(self) -> float:

@@ -42,12 +42,12 @@ class Result:
     times: dict[str, float] = field(default_factory=dict)
     failure: str | None = None
 
-    def check(self, name: str, *, ok: bool, expected: str, actual: str, evidence: str | None) -> bool:
-        """Add a check; a failed one ends the journey."""
+    def check(self, name: str, *, ok: bool, expected: str, actual: str, evidence: str | None) -> None:
+        """Add a check; a failed one ends the journey. `actual` may have more lines, of which the first says it all."""
         self.checks.append(Check(id=name, ok=ok, expected=expected, actual=actual, evidence=evidence))
         if not ok and self.failure is None:
-            self.failure = f"{name}: expected {expected}, got {actual}"
-        return ok
+            first, *more = actual.splitlines() or [""]
+            self.failure = f"{name}: {first}" if more else f"{name}: expected {expected}, got {first}"
 
 
 class Step(Settings):

@@ -124,13 +124,15 @@ class WebSocketStep(Step):
         return run.context.url + target, headers, offered
 
     async def _close(self, talk: "Conversation", run: Run) -> None:
-        ours = self.close is None or self.close in {1000, 1001} or self.close >= 3000
-        if ours:
+        if self._ours():
             await talk.close(self.close or 1000)
             return
-        # a code that only a service may send (RFC 6455, section 7.4.1): it has to close
         while await talk.receive(run.clock.left(self.within)) is not None:
             pass
+
+    def _ours(self) -> bool:
+        # the other codes are for a service to send (RFC 6455, section 7.4.1), so it has to close
+        return self.close is None or self.close in {1000, 1001} or self.close >= 3000
 
     def answers(self) -> bool:
         """Does it wait for anything to come back?"""
@@ -152,8 +154,8 @@ class WebSocketStep(Step):
             name = "events" if self.events is not None else "answer"
             result.check(name, ok=ok, expected=expected, actual=redact(actual), evidence=evidence)
         if self.close is not None:
-            actual = talk.ending()
-            ok = talk.received_code == self.close
+            ok = talk.received_code == self.close and (talk.closed_by_service or self._ours())
+            actual = talk.ending() if talk.closed_by_service or self._ours() else "it stayed open"
             expected = f"closed with {self.close}"
             result.check("close", ok=ok, expected=expected, actual=redact(actual), evidence=evidence)
         if not run.sampling:
