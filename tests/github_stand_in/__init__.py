@@ -5,6 +5,7 @@ What it takes and answers is held to GitHub's own descriptions (`openapi/`).
 
 from tests.github_stand_in.limits import Limits
 from tests.github_stand_in.stand_in import Recorded, StandIn
-from tests.github_stand_in.state import ROBOT, Issue, Repository, World
+from tests.github_stand_in.state import ROBOT, Issue
+from tests.github_stand_in.world import Repository, World
 
 __all__ = ["ROBOT", "Issue", "Limits", "Recorded", "Repository", "StandIn", "World"]

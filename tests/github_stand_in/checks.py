@@ -3,7 +3,8 @@
 from tests.github_stand_in.commits import the_commit
 from tests.github_stand_in.people import app_view
 from tests.github_stand_in.routing import Answer, Json, Refusal, Request, Site, not_found, operation, page
-from tests.github_stand_in.state import CheckRun, Repository, now
+from tests.github_stand_in.state import CheckRun, now
+from tests.github_stand_in.world import Repository
 
 
 def check_view(site: Site, repository: Repository, check: CheckRun) -> Json:

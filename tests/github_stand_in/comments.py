@@ -5,7 +5,8 @@ from tests.github_stand_in.issues import not_too_long, the_issue
 from tests.github_stand_in.people import app_view, association, user_view
 from tests.github_stand_in.reactions import rollup, the_comment
 from tests.github_stand_in.routing import Answer, Json, Request, Site, invalid, not_accessible, operation, page
-from tests.github_stand_in.state import Comment, Repository, now
+from tests.github_stand_in.state import Comment, now
+from tests.github_stand_in.world import Repository
 
 
 def comment_view(site: Site, repository: Repository, comment: Comment) -> Json:

@@ -7,7 +7,8 @@ from tests.github_stand_in.git import read_file
 from tests.github_stand_in.people import user_view
 from tests.github_stand_in.pulls import pull_view
 from tests.github_stand_in.routing import Answer, Json, Refusal, Request, Site, not_found, operation, page
-from tests.github_stand_in.state import Commit, Repository
+from tests.github_stand_in.state import Commit
+from tests.github_stand_in.world import Repository
 
 
 def commit_view(site: Site, repository: Repository, commit: Commit) -> Json:

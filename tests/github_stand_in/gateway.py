@@ -6,8 +6,9 @@ import traceback
 from tests.github_stand_in import graphql
 from tests.github_stand_in.limits import Limits, Used
 from tests.github_stand_in.routing import OPERATIONS, Answer, Refusal, Request, Site, not_accessible, not_found
-from tests.github_stand_in.state import Repository, Token, World
+from tests.github_stand_in.state import Token
 from tests.github_stand_in.validation import Call, TooMuch, Violation, check_answer, read
+from tests.github_stand_in.world import Repository, World
 
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "

@@ -10,8 +10,9 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync, parse, validate
 
 from tests.github_stand_in.routing import Answer, Json, Refusal, Site
-from tests.github_stand_in.state import Comment, Issue, Repository, Token, User, now
+from tests.github_stand_in.state import Comment, Issue, Token, User, now
 from tests.github_stand_in.validation import Violation
+from tests.github_stand_in.world import Repository
 
 SCHEMA = Path(__file__).parent / "openapi" / "github.graphql"
 

@@ -6,7 +6,8 @@ from tests.github_stand_in.limits import BODY
 from tests.github_stand_in.people import app_view, association, user_view
 from tests.github_stand_in.reactions import rollup
 from tests.github_stand_in.routing import Answer, Json, Request, Site, invalid, not_found, operation, page
-from tests.github_stand_in.state import ROBOT, Issue, Repository, now
+from tests.github_stand_in.state import ROBOT, Issue, now
+from tests.github_stand_in.world import Repository
 
 
 def issue_view(site: Site, repository: Repository, issue: Issue) -> Json:

@@ -1,7 +1,7 @@
 """Accounts, the app behind a GITHUB_TOKEN, repositories, and what somebody may do in one."""
 
 from tests.github_stand_in.routing import Answer, Json, Refusal, Request, Site, not_accessible, operation
-from tests.github_stand_in.state import Repository
+from tests.github_stand_in.world import Repository
 
 EPOCH = "2018-07-30T09:30:17Z"
 ROLES = {"admin": "admin", "maintain": "write", "write": "write", "triage": "read", "read": "read"}

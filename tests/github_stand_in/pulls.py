@@ -3,7 +3,8 @@
 from tests.github_stand_in.issues import label_view
 from tests.github_stand_in.people import association, full_repository, user_view
 from tests.github_stand_in.routing import Answer, Json, Request, Site, not_found, operation, page
-from tests.github_stand_in.state import Issue, Repository
+from tests.github_stand_in.state import Issue
+from tests.github_stand_in.world import Repository
 
 
 def pull_view(site: Site, repository: Repository, issue: Issue) -> Json:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from tests.github_stand_in.limits import Limits
-from tests.github_stand_in.state import Repository, Token, World
+from tests.github_stand_in.state import Token
+from tests.github_stand_in.world import Repository, World
 
 Json = Any
 T = TypeVar("T")
@@ -46,10 +47,11 @@ def not_accessible() -> Refusal:
 
 @dataclass(frozen=True)
 class Site:
-    """The world, and under which address it is seen."""
+    """The world, and under which addresses it is seen: the interface's, and that of artifacts and blobs."""
 
     world: World
     url: str
+    results: str
     limits: Limits
 
     def api(self, repository: Repository, path: str = "") -> str:

@@ -4,21 +4,38 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.github_stand_in import checks, comments, commits, issues, people, pulls, reactions, statuses
+from tests.github_stand_in import (
+    actions,
+    checks,
+    comments,
+    commits,
+    deployments,
+    issues,
+    people,
+    pulls,
+    reactions,
+    results,
+    statuses,
+)
 from tests.github_stand_in.faults import Fault, Faults
 from tests.github_stand_in.gateway import Gateway
 from tests.github_stand_in.limits import Limits
 from tests.github_stand_in.routing import Answer, Json, Site
 from tests.github_stand_in.server import Server
-from tests.github_stand_in.state import ROBOT, Repository, Token, World
+from tests.github_stand_in.state import ROBOT, Token
+from tests.github_stand_in.world import Repository, World
 
-SUBJECTS = (checks, comments, commits, issues, people, pulls, reactions, statuses)
+SUBJECTS = (actions, deployments, checks, comments, commits, issues, people, pulls, reactions, statuses)
 """Importing them is what makes their operations known."""
+
+Answerer = Callable[[Site, str, str, dict[str, str], bytes], Answer]
 
 PERMISSIONS = ("actions", "checks", "contents", "deployments", "issues", "pull_requests", "statuses")
 
@@ -57,9 +74,12 @@ class StandIn:
         port: int = 0,
         public_host: str | None = None,
         limits: Limits | None = None,
+        results_port: int = 0,
         state: Path | None = None,
     ) -> None:
         """Listen on `host` and `port`; `url` names `public_host`, as a container sees it.
+
+        Artifacts and blobs have a port of their own, as at GitHub they have hosts of their own.
 
         `state` is a JSON file that the world is read from, if it is there, and kept in.
         """
@@ -70,11 +90,11 @@ class StandIn:
         self.requests: list[Recorded] = []
         self._faults = Faults()
         self._gateway = Gateway(self.world, self.limits)
-        self._host, self._port = host, port
+        self._host, self._port, self._results_port = host, port, results_port
         self._public_host = public_host or ("127.0.0.1" if host in ("0.0.0.0", "") else host)
         self._lock = threading.RLock()
         self._stopping = threading.Event()
-        self._server: Server | None = None
+        self._servers: list[Server] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -86,16 +106,20 @@ class StandIn:
     def start(self) -> None:
         """Serve until `stop`."""
         self._stopping.clear()
-        self._server = Server(self._host, self._port, self._respond)
-        self._port = self._server.port
-        self._server.start()
+        interface = Server(self._host, self._port, partial(self._respond, self._interface))
+        self._port = interface.port
+        self._servers.append(interface)
+        results = Server(self._host, self._results_port, partial(self._respond, self._results))
+        self._results_port = results.port
+        self._servers.append(results)
+        for each in self._servers:
+            each.start()
 
     def stop(self) -> None:
         """Stop serving; the world stays as it is."""
         self._stopping.set()
-        if self._server:
-            self._server.stop()
-            self._server = None
+        while self._servers:
+            self._servers.pop().stop()
         self.save()
 
     def save(self) -> None:
@@ -116,9 +140,14 @@ class StandIn:
         return f"{self.url}/graphql"
 
     @property
+    def results_url(self) -> str:
+        """What ACTIONS_RESULTS_URL is, with the slash that GitHub ends it with."""
+        return f"{self.site.results}/"
+
+    @property
     def site(self) -> Site:
         """The world as it is seen under `url`."""
-        return Site(self.world, self.url, self.limits)
+        return self._seen_from(self._public_host)
 
     @property
     def violations(self) -> list[str]:
@@ -179,7 +208,9 @@ class StandIn:
         """How many requests there were whose path (without the query) matches."""
         return sum(each.method == method and re.search(path, each.path) is not None for each in self.requests)
 
-    def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | None:
+    def _respond(
+        self, answerer: Answerer, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> Answer | None:
         path, _, query = target.partition("?")
         fault = self._faults.take(method, path)
         if fault and fault.hang:
@@ -188,19 +219,25 @@ class StandIn:
         answer: Answer | None = None
         if fault is None or fault.after_effect or not instead:
             with self._lock:
-                answer = self._answer(method, target, headers, body)
+                # addresses in answers are those under which we were asked: a container's differ from ours
+                site = self._seen_from(headers.get("host", "").rpartition(":")[0] or self._public_host)
+                answer = answerer(site, method, target, headers, body)
+                if method not in ("GET", "HEAD"):
+                    self.save()
         if fault and instead:
             answer = None if fault.drop else _failure(fault)
         self.requests.append(Recorded(method, path, query, _json(body), answer and answer.status, headers))
         return answer
 
-    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        # addresses in answers are those under which we were asked, as a container's differ from ours
-        site = Site(self.world, f"http://{headers.get('host', '')}" if headers.get("host") else self.url, self.limits)
-        answer = self._gateway.answer(method, target, headers, body, site)
-        if method not in ("GET", "HEAD"):
-            self.save()
-        return answer
+    def _seen_from(self, host: str) -> Site:
+        url, results = f"http://{host}:{self._port}", f"http://{host}:{self._results_port}"
+        return Site(self.world, url, results, self.limits)
+
+    def _interface(self, site: Site, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        return self._gateway.answer(method, target, headers, body, site)
+
+    def _results(self, site: Site, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        return results.respond(site, self.violations, method, target, headers, body)
 
 
 def _failure(fault: Fault) -> Answer:

@@ -4,7 +4,8 @@ from tests.github_stand_in.commits import the_commit
 from tests.github_stand_in.limits import STATUS_CONTEXT, STATUS_DESCRIPTION, STATUSES_OF_A_CONTEXT
 from tests.github_stand_in.people import minimal_repository, user_view
 from tests.github_stand_in.routing import Answer, Json, Refusal, Request, Site, invalid, operation, page
-from tests.github_stand_in.state import Repository, Status
+from tests.github_stand_in.state import Status
+from tests.github_stand_in.world import Repository
 
 
 def status_view(site: Site, repository: Repository, status: Status) -> Json:

@@ -32,7 +32,7 @@ class TooMuch(Exception):
 
 @FORMATS.checks("date-time", raises=ValueError)
 def _date_time(value: object) -> bool:
-    return not isinstance(value, str) or datetime.fromisoformat(value.replace("Z", "+00:00")).tzinfo is not None
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
 @FORMATS.checks("uri", raises=ValueError)
@@ -80,10 +80,13 @@ def _operations() -> list[Described]:
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(source["template"]))
         pattern = re.sub(r"\(\?P<(path|ref|basehead)>\[\^/\]\+\)", r"(?P<\1>.+)", pattern)
         made.append(Described(index, source["id"], source["method"], re.compile(pattern), source))
-    # the longer before the shorter, a literal segment before a placeholder: /commits/{ref}/status, /issues/comments/{id}
-    return sorted(
-        made, key=lambda each: (-each.source["template"].count("/"), each.source["template"].replace("{", "~"))
-    )
+
+    # the longer before the shorter (/commits/{ref}/status), a literal before a placeholder (/issues/comments/{id})
+    def order(each: Described) -> tuple[int, str]:
+        template = each.source["template"]
+        return -template.count("/"), template.replace("{", "~")
+
+    return sorted(made, key=order)
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Trim GitHub's GraphQL schema to the types and fields that the stand-in answers.
 
-python -m tests.github_stand_in.openapi.graphql_extract GRAPHQL/package    # npm pack @octokit/graphql-schema
+npm pack @octokit/graphql-schema && tar xzf octokit-graphql-schema-*.tgz
+python -m tests.github_stand_in.openapi.graphql_extract package
 """
 
 import json
@@ -118,10 +119,8 @@ def main() -> None:
         waiting |= named(made[name])
     document = DocumentNode(definitions=tuple(made[name] for name in sorted(made)))
     assert_valid_schema(build_ast_schema(document))
-    text = print_ast(document)
-    (HERE / "github.graphql").write_text(
-        f"# @octokit/graphql-schema {version}, trimmed by graphql_extract.py\n\n{text}\n"
-    )
+    head = f"# @octokit/graphql-schema {version}, trimmed by graphql_extract.py"
+    (HERE / "github.graphql").write_text(f"{head}\n\n{print_ast(document)}\n")
 
 
 if __name__ == "__main__":
