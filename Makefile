@@ -34,7 +34,7 @@ container-test: $(READY)  ## build the image and start it as a runner does; need
 	$(BIN)/python -m pytest -rs -m container tests/end_to_end $(ARGS)
 
 bench-%: $(READY)  ## run benchmarks/NAME.py; its last line is one JSON object
-	@test -f benchmarks/$*.py || { echo "There is no benchmarks/$*.py; there are:" benchmarks/[a-z]*.py >&2; exit 2; }
+	@test -f benchmarks/$*.py || { echo "There is no benchmarks/$*.py; there are:" $$(ls benchmarks 2>/dev/null) >&2; exit 2; }
 	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 lock: $(READY)  ## solve pyproject.toml again, into requirements/; UPGRADE=1 takes what is new
