@@ -35,12 +35,11 @@ class HttpProbe(Probe, HttpCall):
 
     @model_validator(mode="after")
     def _nothing_to_capture(self) -> "HttpProbe":
-        unknown = sorted(self.holes() - {templates.UNIQUE})
-        if unknown:
-            hole, literal = f"{{{unknown[0]}}}", f"{{{{{unknown[0]}}}}}"
-            raise ValueError(
-                f"nothing is captured as {hole}; write {literal} if the braces are meant, or use a journey"
-            )
+        wrong = templates.misspelt(self.holes(), {templates.UNIQUE})
+        unknown = sorted(templates.names(self.http) - {templates.UNIQUE})
+        if wrong is not None or unknown:
+            hole = wrong[0] if wrong else unknown[0]
+            raise ValueError(f"nothing is captured as {{{hole}}} here; a journey can, in an earlier step")
         return self
 
     def series(self) -> tuple[str, ...]:

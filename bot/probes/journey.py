@@ -32,13 +32,17 @@ class JourneyProbe(Probe):
     @model_validator(mode="after")
     def _captured_before_it_is_used(self) -> "JourneyProbe":
         known = {templates.UNIQUE}
+        every = known.union(*(step.capture for step in self.journey))
         for number, step in enumerate(self.journey, 1):
-            unknown = sorted(step.asks_for() - known)
-            if unknown:
-                hole, literal = f"{{{unknown[0]}}}", f"{{{{{unknown[0]}}}}}"
+            wanted = step.asks_for()
+            lost = sorted((wanted & every - known) | (templates.names(step.target()) - known))
+            wrong = templates.misspelt(wanted, every)
+            if wrong is not None:
+                raise ValueError(f"step {number} uses {{{wrong[0]}}}; did you mean {{{wrong[1]}}}?")
+            if lost:
+                capture = f"`capture: {{{lost[0]}: $.path}}`"
                 raise ValueError(
-                    f"step {number} uses {hole}, which no earlier step captures; "
-                    f"add `capture: {{{unknown[0]}: $.path}}` to one, or write {literal} if the braces are meant"
+                    f"step {number} uses {{{lost[0]}}}, which no earlier step captures; add {capture} to one"
                 )
             known |= set(step.capture)
         return self

@@ -1,37 +1,48 @@
-"""`{name}` in the strings of a step: what an earlier step captured."""
+"""`{name}` in the strings of a step: what an earlier step captured.
 
+Only names that were captured are filled in: any other brace is itself, because the value of an environment variable, a
+password for one, may hold any.
+"""
+
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from bot.probes.probe import Unmeasurable
-
 UNIQUE = "unique"
 """A name that always has a value: fresh each time that the probe is run, and always of the same length."""
-_HOLE = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_HOLE = re.compile(rf"\{{\{{(?P<literal>{_NAME})\}}\}}|(?<!\$)\{{(?P<name>{_NAME})\}}")
 
 
 def names(value: JsonValue) -> frozenset[str]:
     """Every name that the strings of a value ask for."""
-    return frozenset(match[1] for text in _strings(value) for match in _HOLE.finditer(text) if match[1])
+    return frozenset(match["name"] for text in _strings(value) for match in _HOLE.finditer(text) if match["name"])
+
+
+def misspelt(wanted: Collection[str], known: Collection[str]) -> tuple[str, str] | None:
+    """A wanted name that is none, but so near to one that it was meant; and that one."""
+    for name in sorted(set(wanted) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        if near:
+            return name, near[0]
+    return None
 
 
 def fill(text: str, captured: Mapping[str, JsonValue]) -> str:
-    """The text with its holes filled. `{{` and `}}` are the braces themselves.
+    """The text with its holes filled; `{{name}}` is the literal `{name}`.
 
-    >>> fill("a {name} {{name}}", {"name": 7})
-    'a 7 {name}'
+    >>> fill("a {name} {{name}} {other}", {"name": 7})
+    'a 7 {name} {other}'
     """
-    return _HOLE.sub(lambda match: _as_text(_value(match[1], captured)) if match[1] else match[0][0], text)
+    return _HOLE.sub(lambda match: _filled(match, captured, safe=None), text)
 
 
 def fill_target(target: str, captured: Mapping[str, JsonValue]) -> str:
     """The same for the path of a URL: a value is one piece of it, whatever characters it has."""
-    return _HOLE.sub(
-        lambda match: quote(_as_text(_value(match[1], captured)), safe="") if match[1] else match[0][0], target
-    )
+    return _HOLE.sub(lambda match: _filled(match, captured, safe=""), target)
 
 
 def fill_all(value: JsonValue, captured: Mapping[str, JsonValue]) -> JsonValue:
@@ -47,13 +58,16 @@ def fill_all(value: JsonValue, captured: Mapping[str, JsonValue]) -> JsonValue:
     if not isinstance(value, str):
         return value
     whole = _HOLE.fullmatch(value)
-    return _value(whole[1], captured) if whole and whole[1] else fill(value, captured)
+    return captured[whole["name"]] if whole and whole["name"] in captured else fill(value, captured)
 
 
-def _value(name: str, captured: Mapping[str, JsonValue]) -> JsonValue:
-    if name not in captured:
-        raise Unmeasurable(f"nothing was captured as {{{name}}}", f"capture {name} in an earlier step")
-    return captured[name]
+def _filled(match: re.Match[str], captured: Mapping[str, JsonValue], *, safe: str | None) -> str:
+    if (match["literal"] or match["name"]) not in captured:
+        return match[0]
+    if match["literal"]:
+        return match[0][1:-1]
+    text = _as_text(captured[match["name"]])
+    return text if safe is None else quote(text, safe=safe, errors="backslashreplace")
 
 
 def _as_text(value: JsonValue) -> str:

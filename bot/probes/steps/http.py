@@ -73,7 +73,7 @@ class HttpCall(Body):
     """What is expected of the answer."""
 
     def holes(self) -> frozenset[str]:
-        """The captured names that it uses."""
+        """The names in braces in all its strings."""
         parts: list[JsonValue] = [self.http, self.data, [*self.headers.values()], [str(v) for v in self.query.values()]]
         parts += [[str(value) for value in (self.form or {}).values()], [*self.expect.json_values.values()]]
         return templates.names(parts)
@@ -187,8 +187,12 @@ class HttpStep(HttpCall, Step):
         """The step in a few words."""
         return self.http
 
+    def target(self) -> str:
+        """The path that it goes to."""
+        return self.http
+
     def asks_for(self) -> frozenset[str]:
-        """The captured names that it uses."""
+        """The names in braces in all its strings."""
         return self.holes()
 
 

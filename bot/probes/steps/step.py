@@ -76,8 +76,12 @@ class Step(Settings):
         """The names of the times that it takes, in milliseconds."""
         return ()
 
+    def target(self) -> str:
+        """The path that it goes to, in which braces are always names."""
+        raise NotImplementedError
+
     def asks_for(self) -> frozenset[str]:
-        """The captured names that it uses."""
+        """The names in braces in all its strings."""
         return frozenset()
 
 

@@ -62,8 +62,12 @@ class WebSocketStep(Step):
         """The times from sending until the first event and until the answer is whole."""
         return ("handshake", "first event", "answer") if self.answers() else ("handshake",)
 
+    def target(self) -> str:
+        """The path that it goes to."""
+        return self.websocket
+
     def asks_for(self) -> frozenset[str]:
-        """The captured names that it uses."""
+        """The names in braces in all its strings."""
         return templates.names([self.websocket, self.send, [*self.headers.values()]])
 
     async def run(self, run: Run) -> Result:
