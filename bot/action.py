@@ -4,7 +4,6 @@
 back and closes what a killed main step left open.
 """
 
-import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -12,11 +11,17 @@ from bot.model.errors import StabilityProofError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one stage and return its exit code."""
-    from bot import action_steps
+    """Run one stage and return its exit code; an error is one annotation."""
+    from bot import stages
 
     arguments = sys.argv[1:] if argv is None else argv
-    return action_steps.post() if list(arguments) == ["post"] else action_steps.main_step()
+    try:
+        return stages.post() if list(arguments) == ["post"] else stages.main()
+    except StabilityProofError as error:
+        from bot.github import commands
+
+        sys.stdout.write(commands.error(str(error)))
+        return error.exit_code
 
 
 if __name__ == "__main__":

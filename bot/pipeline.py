@@ -1,6 +1,7 @@
 """The one place that strings the stages together: deploy, probe, judge, roll back or settle, keep."""
 
 import asyncio
+import shutil
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -55,6 +56,8 @@ class _Pass:
 
     async def run(self) -> Outcome:
         assert self.spec.target is not None
+        for side in ("candidate", "baseline"):
+            shutil.rmtree(self.request.out / side, ignore_errors=True)  # what an earlier pass left there
         self.stored, self.remarks = await asyncio.to_thread(self.request.store.load)
         for remark in self.remarks:
             self.log(remark)

@@ -168,9 +168,11 @@ def _verdict_differences(said: Verdict, again: Verdict, raw: bytes) -> list[str]
     """Each field, and each finding's field, in which the recomputed verdict is another."""
     found: list[str] = []
     old, new = said.model_dump(mode="json"), again.model_dump(mode="json")
-    for key in sorted({*old, *new} - {"findings"}):
-        if old.get(key) != new.get(key):
-            found.append(f"{VERDICT}: {key}: {old.get(key)!r} in the proof, {new.get(key)!r} recomputed")
+    found += [
+        f"{VERDICT}: {key}: {old.get(key)!r} in the proof, {new.get(key)!r} recomputed"
+        for key in sorted({*old, *new} - {"findings"})
+        if old.get(key) != new.get(key)
+    ]
     before = {finding["id"]: finding for finding in old["findings"]}
     after = {finding["id"]: finding for finding in new["findings"]}
     for name in [*before, *(each for each in after if each not in before)]:

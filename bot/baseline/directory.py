@@ -55,4 +55,3 @@ class DirectoryStore:
 
     def _place(self, reference: Reference) -> Path:
         return self.folder / self.service / self.environment / reference
-

@@ -6,7 +6,7 @@ from bot.judge import checks, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import Expected, Policy
-from bot.model import Finding, Inputs, Run, Verdict, Waiver
+from bot.model import Finding, Inputs, Run, Severity, Verdict, Waiver
 
 OWN = {
     "deploy": Expected(kind="deploy", title="Deploy", severity="critical"),
@@ -73,7 +73,8 @@ def _findings(basis: Basis, policy: Policy, candidate: Run) -> Iterator[Finding]
             yield basis.finding("probe", "probe", "gone", severity="info", reason="the spec no longer asks for it")
         return
     if seen.state == "not measured":
-        yield basis.finding("probe", "probe", "not measured", reason=seen.reason, remedy=seen.remedy)
+        severity: Severity | None = "info" if basis.name == "rollback" else None
+        yield basis.finding("probe", "probe", "not measured", severity=severity, reason=seen.reason, remedy=seen.remedy)
         return
     if not (seen.checks or seen.facts or any(each.samples for each in seen.series)):
         if seen.state == "broken":

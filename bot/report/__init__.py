@@ -5,5 +5,6 @@ from bot.report.machine import junit, sarif
 from bot.report.markdown import comment, summary
 from bot.report.plain import check_title, status_line, text
 from bot.report.view import Links
+from bot.safety.escape import prose
 
-__all__ = ["Links", "check_title", "comment", "html", "junit", "sarif", "status_line", "summary", "text"]
+__all__ = ["Links", "check_title", "comment", "html", "junit", "prose", "sarif", "status_line", "summary", "text"]

@@ -12,8 +12,10 @@ def text(verdict: Verdict) -> str:
     """The verdict for a terminal."""
     view = View(verdict, Links())
     lines = [
-        (f"{verdict.verdict.upper()}: {verdict.candidate.service} in {verdict.candidate.environment}"
-        f" ({verdict.candidate.revision}); risk {verdict.risk}, {verdict.readiness}"),
+        (
+            f"{verdict.verdict.upper()}: {verdict.candidate.service} in {verdict.candidate.environment}"
+            f" ({verdict.candidate.revision}); risk {verdict.risk}, {verdict.readiness}"
+        ),
         words.headline(verdict),
         words.against(verdict),
         words.answered(verdict),

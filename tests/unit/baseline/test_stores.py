@@ -1,5 +1,6 @@
 """Baselines: two names, provenance, and no trust in what was changed."""
 
+import contextlib
 import io
 import zipfile
 from pathlib import Path
@@ -155,10 +156,8 @@ def test_no_bytes_crash_the_reader_of_artifacts(data: bytes) -> None:
 def test_a_damaged_artifact_is_refused_or_gives_the_same_bytes(data: bytes, at: int, byte: int) -> None:
     archive = bytearray(one_entry(data))
     archive[at % len(archive)] = byte
-    try:
+    with contextlib.suppress(FormatError):
         assert data == only_entry(bytes(archive), "x")
-    except FormatError:
-        pass
 
 
 def test_provenance_says_whose_verdict_it_was() -> None:

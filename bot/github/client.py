@@ -1,0 +1,149 @@
+"""GitHub through PyGithub, with what its own retries get wrong done here.
+
+PyGithub sends a POST again after a 5xx and never a PATCH. Here what can be repeated is repeated; after a POST whose fate
+is unknown the caller looks again; and all waiting together has one bound.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bot.model.errors import GitHubError
+
+if TYPE_CHECKING:
+    from github import Github
+    from github.Repository import Repository
+
+_T = TypeVar("_T")
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Denied(GitHubError):
+    """The token may not do this.
+
+    Attributes:
+        permission: what to add to the job's `permissions:`.
+    """
+
+    def __init__(self, permission: str, said: str) -> None:
+        super().__init__(f"the token may not do this ({said}); add `{permission}` to the job's permissions")
+        self.permission = permission
+
+
+class Unsure(GitHubError):
+    """GitHub failed on something that must not be sent twice: it may have been done."""
+
+
+class Missing(GitHubError):
+    """There is no such thing, or the token cannot see it."""
+
+
+class Client:
+    """One repository. `patience` bounds, in seconds, all the waiting of this client together."""
+
+    def __init__(self, api_url: str, token: str, repository: str, *, patience: float = 120.0) -> None:
+        if not token:
+            raise GitHubError("there is no token: give `github-token`")
+        self.api_url = api_url
+        self.token = token
+        self.name = repository
+        self._patience = patience
+        self._github: Github | None = None
+
+    @property
+    def github(self) -> "Github":
+        """PyGithub, imported when it is first needed."""
+        if self._github is None:
+            from github import Auth, Github
+
+            self._github = Github(
+                auth=Auth.Token(self.token),
+                base_url=self.api_url,
+                per_page=100,
+                timeout=15,
+                retry=None,
+                lazy=True,
+                seconds_between_requests=None,
+                seconds_between_writes=None,
+                user_agent="stability-proof",
+            )
+        return self._github
+
+    @property
+    def repository(self) -> "Repository":
+        """The repository, without asking for it."""
+        return self.github.get_repo(self.name)
+
+    def json(self, permission: str, verb: str, path: str, **parameters: Any) -> Any:
+        """One REST call that PyGithub has no method for; it must be repeatable."""
+        _, data = self.call(
+            permission, lambda: self.github.requester.requestJsonAndCheck(verb, path, parameters=parameters or None)
+        )
+        return data
+
+    def call(self, permission: str, act: Callable[[], _T], *, repeatable: bool = True) -> _T:
+        """Do one thing.
+
+        Raises:
+            Denied, Missing: GitHub says no.
+            Unsure: it is not repeatable, and failed in a way that leaves open whether it was done.
+            GitHubError: GitHub is out of reach, or the patience is at its end.
+        """
+        from github import GithubException
+        from requests import RequestException
+
+        for pause in (*PAUSES, None):
+            try:
+                return act()
+            except GithubException as error:
+                wait = self._after(error, permission, repeatable=repeatable, pause=pause)
+            except RequestException as error:
+                said = f"GitHub cannot be reached: {type(error).__name__}"
+                if not repeatable:
+                    raise Unsure(said) from None
+                if pause is None:
+                    raise GitHubError(said) from None
+                wait = pause
+            self._sleep(wait)
+        raise GitHubError("GitHub cannot be reached")
+
+    def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
+        """How long to wait before the next try; raises where there is none."""
+        status, said = error.status, _said(error)
+        headers = {key.lower(): value for key, value in (error.headers or {}).items()}
+        limited = status == 429 or (status == 403 and ("rate limit" in said.lower() or "retry-after" in headers))
+        if limited and pause is not None:
+            return _asked_for(headers, pause)
+        if limited:
+            raise GitHubError(f"GitHub's rate limit is used up: {said}")
+        if status >= 500 and not repeatable:
+            raise Unsure(f"GitHub answered {status}") from None
+        if status >= 500 and pause is not None:
+            return pause
+        if status == 401:
+            raise GitHubError(f"GitHub does not take the token: {said}") from None
+        if status == 403:
+            raise Denied(permission, said) from None
+        if status in (404, 410):
+            raise Missing(f"GitHub has no such thing, or the token cannot see it: {said}") from None
+        raise GitHubError(f"GitHub answered {status}: {said}") from None
+
+    def _sleep(self, seconds: float) -> None:
+        self._patience -= seconds
+        if self._patience < 0:
+            raise GitHubError("GitHub did not recover in the time that there is for waiting")
+        time.sleep(seconds)
+
+
+def _said(error: Any) -> str:
+    data = error.data
+    message = data.get("message") if isinstance(data, dict) else data
+    return str(message or error)[:300]
+
+
+def _asked_for(headers: dict[str, str], otherwise: float) -> float:
+    if headers.get("retry-after", "").isdigit():
+        return float(headers["retry-after"])
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
+        return max(1.0, float(headers["x-ratelimit-reset"]) - time.time())
+    return otherwise

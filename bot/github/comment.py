@@ -1,0 +1,94 @@
+"""The one comment that a verdict has in each place: found by marker and author, edited in place, never a second one."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from bot.github.client import Client, Unsure
+from bot.model.errors import GitHubError
+
+LIMIT = 65_536
+"""GitHub's limit for a body, in characters."""
+ACTIONS = "github-actions[bot]"
+TRIES = 4
+
+
+class _Comment(Protocol):
+    body: str
+    html_url: str
+
+    @property
+    def user(self) -> Any: ...
+    def edit(self, body: str) -> None: ...
+
+
+def marker(service: str, environment: str) -> str:
+    """The hidden first line, by which a comment is recognised."""
+    return f"<!-- stability-proof:v1 key={service}/{environment} -->"
+
+
+class Sticky:
+    """Writes the comment of one target. `author` is whose comments are ours: a marker alone can be pasted by anybody."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self.client = client
+        self.key = key
+        self._author: str | None = None
+
+    @property
+    def author(self) -> str:
+        """Our own login. A token of Actions may not ask who it is."""
+        if self._author is None:
+            try:
+                self._author = self.client.call("", lambda: self.client.github.get_user().login)
+            except GitHubError:
+                self._author = ACTIONS
+        return self._author
+
+    def on_issue(self, number: int, body: str) -> str:
+        """Write it on an issue or a pull request, and give its URL."""
+        issue = self.client.repository.get_issue(number)
+        return self._write("issues: write", issue.get_comments, issue.create_comment, body)
+
+    def on_commit(self, sha: str, body: str) -> str:
+        """Write it on a commit that no pull request brought in, and give its URL."""
+        commit = self.client.repository.get_commit(sha)
+        return self._write("contents: write", commit.get_comments, commit.create_comment, body)
+
+    def _write(
+        self, permission: str, comments: Callable[[], Iterable[Any]], create: Callable[[str], Any], body: str
+    ) -> str:
+        text = fitting(f"{self.key}\n{body}")
+        for _ in range(TRIES):
+            mine = self.client.call(permission, lambda: self._mine(comments()))
+            if mine is not None:
+                return self._edit(permission, mine, text)
+            try:
+                created: _Comment = self.client.call(permission, lambda: create(text), repeatable=False)
+            except Unsure:
+                continue  # it may be there: look again before it is sent again
+            return created.html_url
+        raise GitHubError("GitHub would not take the comment")
+
+    def _edit(self, permission: str, comment: _Comment, text: str) -> str:
+        if comment.body != text:
+            self.client.call(permission, lambda: comment.edit(text))
+        return comment.html_url
+
+    def _mine(self, comments: Iterable[_Comment]) -> _Comment | None:
+        for each in comments:
+            if (each.body or "").startswith(self.key) and each.user is not None and each.user.login == self.author:
+                return each
+        return None
+
+
+def fitting(text: str) -> str:
+    """The text, cut where GitHub would refuse it, with what it leaves open closed."""
+    if len(text) <= LIMIT:
+        return text
+    ending = "\n\n</details>\n\n*This comment was cut: the rest is in the full report.*\n"
+    cut = text[: LIMIT - len(ending) - 20]
+    cut = cut[: cut.rindex("\n")]
+    fence = "\n```\n" if sum(1 for line in cut.splitlines() if line.startswith("```")) % 2 else ""
+    return (
+        cut + fence + (ending if cut.count("<details>") > cut.count("</details>") else ending.replace("</details>", ""))
+    )

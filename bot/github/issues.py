@@ -1,0 +1,54 @@
+"""What a verdict does to the issues that the pull request closes.
+
+GitHub itself closes them at the merge, before anything was proven. So a stable verdict confirms or closes; an unstable or
+inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. An issue
+that somebody closed as not planned or as a duplicate is left as it is.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bot.github.client import Client
+
+if TYPE_CHECKING:
+    from github.Issue import Issue
+
+KEPT = frozenset({"not_planned", "duplicate"})
+
+
+@dataclass(frozen=True)
+class IssueOutcome:
+    """What became of one issue."""
+
+    number: int
+    before: str
+    after: str
+    sentence: str
+
+
+def settle(client: Client, number: int, verdict: str, close: Literal["stable", "never"]) -> IssueOutcome:
+    """Bring one issue into the state that the verdict calls for. Doing it again changes nothing."""
+
+    def complete() -> "Issue":
+        found = client.repository.get_issue(number)
+        found.complete()
+        return found
+
+    issue = client.call("issues: read", complete)
+    before, reason = issue.state, issue.state_reason
+    if verdict == "stable":
+        if before == "closed":
+            return IssueOutcome(number, before, "closed", f"#{number} was closed already, and is confirmed")
+        if close == "never":
+            return IssueOutcome(number, before, before, f"#{number} is left open: `issue: close` is never")
+        client.call("issues: write", lambda: issue.edit(state="closed", state_reason="completed"))
+        return IssueOutcome(number, before, "closed", f"#{number} is closed as completed")
+    if verdict == "first run":
+        return IssueOutcome(number, before, before, f"#{number} stays {before}: a first run compares with nothing")
+    if before == "open":
+        return IssueOutcome(number, before, "open", f"#{number} stays open")
+    if reason in KEPT:
+        words = str(reason).replace("_", " ")
+        return IssueOutcome(number, before, before, f"#{number} stays closed: somebody closed it as {words}")
+    client.call("issues: write", lambda: issue.edit(state="open", state_reason="reopened"))
+    return IssueOutcome(number, before, "open", f"#{number} is reopened")
