@@ -1,0 +1,1 @@
+"""`make demo`: three acts on a real service."""

@@ -1,0 +1,70 @@
+"""The demo: a real service, deployed three times by the action's own entry point, against a stand-in for GitHub.
+
+Act 1 measures what is deployed today, by hand, for issue #128. Act 2 is the fix, merged as pull request #129. Act 3 is a
+later pull request, #131, that looks harmless.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from examples.chat import history
+from examples.demo.acts import ACTS, Act, Stage
+
+HOME = Path(__file__).resolve().parents[2]
+PASSWORD = "demo-password-of-ana"  # the seeded user of a service on loopback
+
+
+def main(out: Path | None = None) -> int:
+    """Play the three acts; 0 when each ended as the story says."""
+    folder = (out or Path(tempfile.mkdtemp(prefix="stability-proof-demo-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    print(f"Building the service's git history in {folder / 'chat'} …")
+    built = history.build(folder / "chat")
+    with Stage(folder, built) as stage:
+        as_told = [_play(stage, number, act) for number, act in enumerate(ACTS, start=1)]
+    print(f"Three acts in {time.monotonic() - began:.0f} s. Everything is in {folder}")
+    return 0 if all(as_told) else 1
+
+
+def _play(stage: Stage, number: int, act: Act) -> bool:
+    print(f"\n{'=' * 100}\nAct {number}: {act.title}\n{'=' * 100}")
+    before = stage.issue()
+    out = stage.folder / f"act-{number}"
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot.action"],
+        cwd=stage.repository,
+        env={**_quiet_environment(), "PYTHONPATH": str(HOME), **stage.environment(act, out), "CHAT_PASSWORD": PASSWORD},
+        stdout=subprocess.PIPE,
+        stderr=None,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    verdict = stage.outputs().get("verdict", "none")
+    for place, body in stage.new_comments():
+        print(f"\n----- comment on {place} -----\n{re.sub(r'<!--.*?-->', '', body, flags=re.DOTALL).strip()}\n-----")
+    print(f"\nVerdict:    {verdict} (exit code {ended.returncode}; {act.expected} was expected)")
+    print(f"Issue #128: {before} before, {stage.issue()} after")
+    print(f"Page:       {out / 'report.html'}\nProof:      {out / 'proof.zip'}")
+    if verdict != act.expected:
+        print(ended.stdout)
+    return bool(verdict == act.expected)
+
+
+def _quiet_environment() -> dict[str, str]:
+    """This machine's environment without what a real runner may have put there."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GITHUB_", "INPUT_", "ACTIONS_", "RUNNER_"))
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
