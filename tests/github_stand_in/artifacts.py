@@ -17,8 +17,8 @@ from tests.github_stand_in.world import Repository
 SERVICE = "/twirp/github.actions.results.api.v1.ArtifactService/"
 FORBIDDEN = set('":<>|*?\r\n\\/')
 NINETY_DAYS = timedelta(days=90)
-IDS = {"workflow_run_backend_id": str, "workflow_job_run_backend_id": str}
-FIELDS = {
+IDS: dict[str, type] = {"workflow_run_backend_id": str, "workflow_job_run_backend_id": str}
+FIELDS: dict[str, dict[str, type]] = {
     "CreateArtifact": IDS | {"name": str, "version": int, "expires_at": str, "mime_type": str},
     "FinalizeArtifact": IDS | {"name": str, "size": str, "hash": str},
     "ListArtifacts": IDS | {"name_filter": str, "id_filter": str},

@@ -101,7 +101,7 @@ def _create(request: Request) -> Answer:
 
 
 def _contexts_hold(repository: Repository, sha: str, ref: str, required: list[str] | None) -> None:
-    newest = {each.context: each.state for each in repository.statuses if each.sha == sha}
+    newest: dict[str, str] = {each.context: each.state for each in repository.statuses if each.sha == sha}
     newest |= {
         each.name: each.conclusion or "pending" for each in repository.check_runs.values() if each.head_sha == sha
     }

@@ -15,6 +15,16 @@ SECONDARY = (
     "If you reach out to GitHub Support for help, please include the request ID."
 )
 
+THREADS = "issues|pull_requests"
+"""What either permission is enough for, but only on a pull request."""
+
+
+def _is_pull(request: Request) -> bool:
+    comment = request.repository.comments.get(request.path.get("comment_id", 0))
+    number = comment.number if comment else request.path.get("issue_number")
+    issue = request.repository.issues.get(number) if number else None
+    return issue is not None and issue.pull is not None
+
 
 class Gateway:
     """Answers requests of the API; what is not as GitHub describes it is in `violations`."""
@@ -103,6 +113,8 @@ class Gateway:
         if "owner" not in call.path:
             return
         repository = request.repository
+        if permission == THREADS and not _is_pull(request):
+            permission = "issues"
         if token is None:
             if repository.private:
                 raise not_found()

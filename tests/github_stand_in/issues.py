@@ -144,7 +144,7 @@ def _labels(request: Request) -> Answer:
 @operation("issues/add-labels", "issues|pull_requests")
 def _add_labels(request: Request) -> Answer:
     issue = the_issue(request)
-    given = request.body.get("labels", request.body.get("", []))
+    given = request.body.get("labels", request.body.get("") or [])
     issue.labels = list(dict.fromkeys([*issue.labels, *_names(given)]))
     return Answer(200, [label_view(request.site, request.repository, name) for name in issue.labels])
 

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 from tests.github_stand_in.routing import Answer
 
@@ -53,7 +52,7 @@ class Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version: ClassVar[str] = "github.stand-in"
+    server_version = "github.stand-in"
     disable_nagle_algorithm = True
     server: Server
 
@@ -98,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name != "Content-Type":
                 self.send_header(name, value)
         # one write for head and body: two would wait for each other's acknowledgement
+        self._headers_buffer: list[bytes]
         self._headers_buffer.append(b"\r\n" + (content if self.command != "HEAD" else b""))
         self.flush_headers()
 

@@ -173,10 +173,10 @@ class StandIn:
 
     def personal_token(self, login: str) -> str:
         """A classic token of a person, who may do what their role in a repository allows."""
-        self.world.user(login)
         return self._issue("ghp_", Token(kind="personal", login=login))
 
     def _issue(self, prefix: str, token: Token) -> str:
+        self.world.user(token.login)
         text = prefix + secrets.token_hex(18)
         self.world.tokens[text] = token
         return text
@@ -226,7 +226,7 @@ class StandIn:
                     self.save()
         if fault and instead:
             answer = None if fault.drop else _failure(fault)
-        self.requests.append(Recorded(method, path, query, _json(body), answer and answer.status, headers))
+        self.requests.append(Recorded(method, path, query, _json(body), answer.status if answer else None, headers))
         return answer
 
     def _seen_from(self, host: str) -> Site:

@@ -117,7 +117,8 @@ def operation(description: dict[str, Any], path: str, method: str) -> dict[str, 
         if "$ref" not in node:
             return node
         _, _, kind, name = node["$ref"].split("/")
-        return components[kind][name]
+        found: dict[str, Any] = components[kind][name]
+        return found
 
     def content(node: dict[str, Any]) -> Any:
         media = node.get("content", {})

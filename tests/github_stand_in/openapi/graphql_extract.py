@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -80,7 +81,7 @@ class Strip(Visitor):
     def enter(self, node: Node, *_: object) -> Node:
         """One node."""
         names = {each.name for each in fields(node)}
-        without = {"description": None, "directives": ()}
+        without: dict[str, Any] = {"description": None, "directives": ()}
         return replace(node, **{name: empty for name, empty in without.items() if name in names})
 
 
@@ -92,10 +93,10 @@ def trim(definition: TypeDefinitionNode) -> TypeDefinitionNode:
     kept = KEPT[definition.name.value]
     trimmed = replace(
         definition,
-        fields=tuple(each for each in definition.fields if each.name.value in kept),
+        fields=tuple(each for each in definition.fields or () if each.name.value in kept),
         interfaces=tuple(each for each in definition.interfaces or () if each.name.value in KEPT),
     )
-    if missing := kept - {each.name.value for each in trimmed.fields}:
+    if missing := kept - {each.name.value for each in trimmed.fields or ()}:
         raise SystemExit(f"{definition.name.value} has no {sorted(missing)}")
     return trimmed
 
