@@ -86,7 +86,7 @@ def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
     wait_for(lambda: open_shop.serving() != good)
 
     running.kill()
-    running.wait()
+    running.communicate()
     ended = open_shop.run("recover")
 
     assert ended.returncode == 0, ended.stderr
