@@ -3,7 +3,6 @@
 import re
 import traceback
 
-from tests.github_stand_in import graphql
 from tests.github_stand_in.limits import Limits, Used
 from tests.github_stand_in.routing import OPERATIONS, Answer, Refusal, Request, Site, not_accessible, not_found
 from tests.github_stand_in.state import Token
@@ -75,6 +74,9 @@ class Gateway:
     def _graphql(self, method: str, site: Site, token: Token | None, body: bytes) -> Answer:
         if method != "POST":
             raise not_found()
+        # only here: its library takes longer to load than all the rest together, and most tests ask nothing of it
+        from tests.github_stand_in import graphql
+
         answer, violation = graphql.execute(site, token, body)
         if violation:
             self.violations.append(str(violation))

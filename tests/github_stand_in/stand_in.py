@@ -58,8 +58,10 @@ class StandIn:
     >>> with StandIn() as github:
     ...     repository = github.repository("octo/chat")
     ...     issue = repository.open_issue("It is slow")
-    ...     github.url.startswith("http://127.0.0.1:")
-    True
+    ...     pull = repository.open_pull("Faster", f"Fixes #{issue.number}")
+    ...     merged = repository.merge(pull.number)
+    >>> issue.state, pull.pull.merge_commit_sha == merged == repository.branches["main"]
+    ('closed', True)
 
     Attributes:
         world: all that it remembers.
@@ -195,7 +197,12 @@ class StandIn:
         body: object = None,
         skip: int = 0,
     ) -> Fault:
-        """Let the next `times` requests fail (after `skip` that do not); see `Fault`. `method` may be `*`."""
+        """Let the next `times` requests fail (after `skip` that do not); see `Fault`. `method` may be `*`.
+
+        >>> github = StandIn()
+        >>> _ = github.fail("POST", r"/comments$", after_effect=True)          # done, and answered with 502 all the same
+        >>> _ = github.fail("GET", r"/pulls$", times=2, status=200, body=[])  # GitHub has not heard of the merge yet
+        """
         fault = Fault(method, re.compile(path), times, status, after_effect, retry_after, hang, drop, body, skip)
         self._faults.add(fault)
         return fault
