@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.model.errors import NO_WORK, StabilityProofError
 
 REPORTS = ("comment", "summary", "html", "junit", "sarif", "text")
 EXIT_CODES = """exit codes:
@@ -21,6 +20,9 @@ EXIT_CODES = """exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one message on standard error."""
     arguments = _parser().parse_args(argv)
+    # only now: `--help` has no need of the values' validation library
+    from bot.model.errors import NO_WORK, StabilityProofError
+
     try:
         from bot import commands
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bot import __version__
 from bot import spec as specs
 from bot.judge import judge
 from bot.model import Run, Verdict, canonical, digest, strict_json
@@ -54,7 +55,7 @@ def write(
             source = folders[side] / evidence.path
             if source.exists():
                 files[f"{side}/{evidence.path}"] = source.read_bytes()
-    manifest = {"format": FORMAT, "files": {name: digest(data) for name, data in files.items()}}
+    manifest = {"format": FORMAT, "version": __version__, "files": {name: digest(data) for name, data in files.items()}}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in [(MANIFEST, canonical(manifest)), *sorted(files.items())]:
@@ -102,6 +103,8 @@ def verify(path: Path) -> Verification:
         if again.to_json() != files[VERDICT]:
             differences += _verdict_differences(said, again, files[VERDICT])
         differences += _byte_differences(COMMENT, files.get(COMMENT, b""), comment(again).encode())
+    if differences:
+        differences += _version_difference(files)
     return Verification(word, len(files), findings, tuple(differences))
 
 
@@ -145,6 +148,15 @@ def _manifest_differences(files: Mapping[str, bytes]) -> list[str]:
         elif listed[name] != digest(files[name]):
             found.append(f"{name}: {listed[name]} in {MANIFEST}, but its bytes are {digest(files[name])}")
     return found
+
+
+def _version_difference(files: Mapping[str, bytes]) -> list[str]:
+    """Another version may judge and write otherwise: that explains a difference, and does not excuse it."""
+    try:
+        made = strict_json(files[MANIFEST], MANIFEST).get("version")
+    except (FormatError, AttributeError):
+        return []
+    return [] if made == __version__ else [f"{MANIFEST}: made by version {made}, this is {__version__}"]
 
 
 def _evidence_differences(files: Mapping[str, bytes], side: str, name: str) -> list[str]:

@@ -1,0 +1,53 @@
+"""The command line: what it loads, and that every documented command is there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"pydantic", "httpx", "websockets", "github", "jinja2", "yaml", "requests", "asyncio"}
+
+
+def python(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    ended = python(
+        "import sys\nfrom bot.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print('loaded:', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    assert ended.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_judging_loads_no_client() -> None:
+    ended = python(
+        "import sys, bot.judge, bot.report\nprint(sorted({'httpx', 'github', 'websockets', 'jinja2'} & set(sys.modules)))"
+    )
+    assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["run", "probe", "judge", "report", "verify", "check", "schema", "recover", "demo"])
+def test_each_command_is_there_and_documents_the_exit_codes(command: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0
+    assert "exit codes:" in ended.stdout
+    assert "--format" in ended.stdout
+
+
+def test_every_module_can_be_loaded_by_itself() -> None:
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "bot").rglob("*.py"))
+        if path.name not in ("__main__.py",)
+    ]
+    ended = python(
+        "import importlib\n"
+        + "".join(f"importlib.import_module({name.removesuffix('.__init__')!r})\n" for name in modules)
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
