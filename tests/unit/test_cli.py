@@ -44,7 +44,7 @@ def test_every_module_can_be_loaded_by_itself() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted((ROOT / "bot").rglob("*.py"))
-        if path.name not in ("__main__.py",)
+        if path.name != "__main__.py"
     ]
     ended = python(
         "import importlib\n"
