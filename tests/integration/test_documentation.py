@@ -1,0 +1,80 @@
+"""Every example of the documentation is run, on the service that it is about."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot import spec
+from bot.model import Subject
+from bot.probes.session import Plan, Session
+from bot.safety.redact import Redactor
+from tests.integration.chat_service import Service, running
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "a-password-of-the-examples"
+LOGIN = """
+login:
+  user: {http: POST /auth/login, json: {email: ana@example.com, password: "${CHAT_PASSWORD}"}, token: $.access_token}
+"""
+
+
+def examples(folder: str) -> list[object]:
+    found = []
+    for page in sorted((ROOT / "docs" / folder).glob("*.md")):
+        found += [
+            pytest.param(text, id=page.stem) for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+        ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(ROOT / "examples" / "chat", tmp_path_factory.mktemp("chat"), CHAT_PASSWORD=PASSWORD) as service:
+        yield service
+
+
+@pytest.mark.parametrize("text", examples("probes"))
+async def test_each_probe_of_the_documentation_holds(text: str, chat: Service, tmp_path: Path) -> None:
+    loaded = spec.parse(f"version: 1\nservice: chat\n{LOGIN}{text}".encode(), "page.md", {"CHAT_PASSWORD": PASSWORD})
+    plan = Plan(
+        probes=loaded.probes,
+        logins=loaded.logins,
+        identity=None,
+        redactor=Redactor(loaded.secrets),
+        spec=loaded.digest,
+        vantage="here",
+        seed=1,
+        time=1.0,
+    )
+    subject = Subject(service="chat", environment="test", revision="chat", url=f"http://127.0.0.1:{chat.port}")
+    session = Session(plan, subject, None, tmp_path)
+    await session.correctness()
+
+    run, _ = session.runs()
+    assert [(each.probe, each.state, each.reason) for each in run.observations if each.state != "measured"] == []
+
+
+@pytest.mark.parametrize("text", examples("targets"))
+def test_each_target_of_the_documentation_is_right(text: str) -> None:
+    loaded = spec.parse(
+        f"version: 1\nservice: chat\n{text}probes: {{health: {{http: GET /health}}}}\n".encode(), "page.md"
+    )
+
+    assert loaded.target is not None
+
+
+def test_the_spec_in_the_readme_is_right() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    whole = next(block for block in blocks if block.startswith("version: 1"))
+
+    assert set(spec.parse(whole.encode(), "README.md").probes) == {"health", "golden-path"}
+
+
+def test_each_probe_and_target_has_its_page() -> None:
+    from bot.deploy.registry import TARGETS
+    from bot.probes.registry import PROBES
+
+    for folder, kinds in (("probes", PROBES), ("targets", TARGETS)):
+        assert {path.stem for path in (ROOT / "docs" / folder).glob("*.md")} - {"README"} == set(kinds)
