@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bot.model import Run, Series, Verdict
 from bot.report import words
 from bot.report.view import Links, View
-from bot.safety.escape import terminal
+from bot.safety.escape import shown_line, terminal
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -29,7 +29,9 @@ class Plot(NamedTuple):
 def html(verdict: Verdict, candidate: Run | None = None, baseline: Run | None = None) -> str:
     """The page. With the runs it shows each series sample by sample."""
     view = View(verdict, Links())
-    return _template().render(view=view, v=verdict, words=words, clean=terminal, plots=_plots(candidate, baseline))
+    return _template().render(
+        view=view, v=verdict, words=words, clean=terminal, plain=shown_line, plots=_plots(candidate, baseline)
+    )
 
 
 def _plots(candidate: Run | None, baseline: Run | None) -> list[Plot]:

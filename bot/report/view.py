@@ -51,8 +51,22 @@ class View:
 
     @property
     def changed(self) -> tuple[Finding, ...]:
-        """What is another than before, and does not block."""
+        """What is another than before, does not block, and is worth a look."""
+        return tuple(each for each in self._other if each.severity != "info")
+
+    @property
+    def additions(self) -> tuple[Finding, ...]:
+        """What is another than before in a way that nobody has to look at."""
+        return tuple(each for each in self._other if each.severity == "info")
+
+    @property
+    def _other(self) -> tuple[Finding, ...]:
         return tuple(each for each in self.verdict.findings if each.status in ("changed", "gone") and not each.waiver)
+
+    @property
+    def long(self) -> tuple[Finding, ...]:
+        """What got worse and has more to show than one line."""
+        return tuple(each for each in self.worse if "\n" in (each.after or "").strip())
 
     @property
     def better(self) -> tuple[Finding, ...]:

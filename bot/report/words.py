@@ -93,14 +93,23 @@ def before(finding: Finding) -> str:
     """What it was."""
     if finding.comparison is not None:
         return quantity(finding.comparison.before, finding.comparison.unit)
-    return finding.before or "–"
+    return first_line(finding.before) or "–"
 
 
 def after(finding: Finding) -> str:
     """What it is, or why that is not known."""
     if finding.comparison is not None and finding.comparison.after is not None:
         return quantity(finding.comparison.after, finding.comparison.unit)
-    return finding.after or ("not measured" if finding.status == "not measured" else finding.status)
+    return first_line(finding.after) or ("not measured" if finding.status == "not measured" else finding.status)
+
+
+def first_line(text: str | None) -> str:
+    """What a table has room for; the rest of a longer text is shown below it.
+
+    >>> first_line("no answer\\nsecond line"), first_line(None)
+    ('no answer', '')
+    """
+    return (text or "").strip().partition("\n")[0].rstrip()
 
 
 def headline(verdict: Verdict) -> str:

@@ -47,14 +47,17 @@ def code_span(text: str, limit: int = 200) -> Markdown:
 
 def fence(text: str, info: str = "", limit: int = 4000) -> Markdown:
     """A fenced block that shows the text. `info` is ours, never the service's."""
-    lines = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    plain = "\n".join(
-        "".join(" " if _is_control(each) and each != "\t" else each for each in line if each not in _INVISIBLE)
-        for line in lines
-    )
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    plain = "\n".join(shown_line(line) for line in lines)
     plain = _cut(plain.strip("\n"), limit)
     ticks = "`" * max(3, max((len(each) for each in _BACKTICKS.findall(plain)), default=0) + 1)
     return Markdown(f"{ticks}{info}\n{plain}\n{ticks}")
+
+
+def shown_line(line: str) -> str:
+    """One line of a longer text, with its own spaces: no escape sequences, control or invisible characters."""
+    plain = _ANSI.sub("", line)
+    return "".join(" " if _is_control(each) and each != "\t" else each for each in plain if each not in _INVISIBLE)
 
 
 def link(label: Markdown, url: str) -> Markdown:
