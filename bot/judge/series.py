@@ -284,7 +284,13 @@ def _paired(basis: Basis, policy: Policy, new: Series, old: Series, metrics: int
             remedy=f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget",
         )
     status = "maintained" if word == "fine" else word
-    return basis.finding(new.id, "series", status, severity=severity, comparison=comparison)
+    budget = policy.budget_for(basis.name, new.id)
+    by_floor = word == "fine" and bounds.good > math.log1p(budget)
+    floor = f"{policy.floor_for(basis.name, new.id) * 1000:g} ms"
+    reason = (
+        f"the difference is shown to be below {floor}, which does not matter (`judge: floor`)" if by_floor else None
+    )
+    return basis.finding(new.id, "series", status, severity=severity, comparison=comparison, reason=reason)
 
 
 METHOD = "block-aligned biweight score of log values, sign-flip null, group-sequential"

@@ -92,6 +92,8 @@ def capture(wanted: Mapping[str, str], data: JsonValue, run: Run, result: Result
         if not found:
             result.check(f"capture {name}", ok=False, expected=f"a value at {path}", actual="absent", evidence=evidence)
             continue
+        # the value itself is another each time: what is compared is that there was one
+        result.check(f"capture {name}", ok=True, expected=f"a value at {path}", actual="a value", evidence=evidence)
         run.captured[name] = found[0]
         if secretive(name) or secretive(last_name(path)):
             run.context.redactor.learn(str(found[0]))
