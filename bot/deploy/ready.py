@@ -5,31 +5,49 @@ import contextlib
 import time
 from collections.abc import Callable
 
+PAUSE = 0.005
+"""Seconds between two looks in the first `EAGER` seconds: what a start-up time is accurate to."""
+EAGER = 3.0
+LATER = 0.025
+ANSWER = 2.0
+"""Seconds that one answer may take."""
 
-async def wait(port: int, path: str, seconds: float, ended: Callable[[], bool]) -> tuple[float | None, str]:
-    """Ask until the answer is 2xx: the milliseconds that it took, or None and what was seen last."""
-    began = time.perf_counter()
-    pause = 0.005
+
+async def wait(
+    port: int, path: str, seconds: float, ended: Callable[[], bool], began: float | None = None
+) -> tuple[float | None, str]:
+    """Ask until the answer is 2xx: the milliseconds since `began`, or None, and what was seen last.
+
+    `began` is a moment of `time.perf_counter`; now when absent.
+    """
+    began = time.perf_counter() if began is None else began
     seen = "nothing"
     while (passed := time.perf_counter() - began) < seconds:
         if ended():
             return None, "the process ended"
         try:
-            status = await asyncio.wait_for(_status(port, path), min(2.0, seconds - passed))
+            status = await asyncio.wait_for(_status(port, path), min(ANSWER, seconds - passed))
         except TimeoutError:
-            seen = "no answer within 2 s"
+            seen = "a connection, but no answer"
+        except ConnectionRefusedError:
+            seen = "nothing listens"
         except (OSError, ValueError) as error:
-            seen = f"{type(error).__name__}"
+            seen = f"no HTTP answer ({type(error).__name__})"
         else:
             if 200 <= status < 300:
                 return (time.perf_counter() - began) * 1000, str(status)
             seen = str(status)
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.3, 0.1)
+        await asyncio.sleep(PAUSE if passed < EAGER else LATER)
     return None, seen
 
 
 async def _status(port: int, path: str) -> int:
+    """The status of one answer.
+
+    Raises:
+        OSError: nothing listens, or the connection broke.
+        ValueError: the answer is not HTTP.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         request = (
@@ -37,7 +55,10 @@ async def _status(port: int, path: str) -> int:
         )
         writer.write(request.encode())
         line = await reader.readline()
-        return int(line.split()[1]) if line.startswith(b"HTTP/") and len(line.split()) > 1 else 0
+        words = line.split()
+        if not line.startswith(b"HTTP/") or len(words) < 2:
+            raise ValueError("not HTTP")
+        return int(words[1])
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -1,11 +1,14 @@
-"""Finishing or reversing what a killed bot left half-done."""
+"""Finishing or reversing what is half-done: after a bot was killed, and whenever one leaves."""
 
-import contextlib
+import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
-from bot.deploy import processes, state, trees
+from bot.deploy import ports, processes, public, state, trees
 from bot.deploy.state import Memory, Slot
-from bot.model.errors import DeployError
+
+DRAIN = 1.0
+"""Seconds that a revision is given to end the answers that it has begun, before it is sent SIGTERM."""
 
 
 async def recover(folder: Path) -> list[str]:
@@ -16,41 +19,114 @@ async def recover(folder: Path) -> list[str]:
     """
     lines: list[str] = []
     for file in sorted(folder.glob(f"*/{state.FILE}")):
-        with state.locked(file.parent):
-            lines += await recover_one(file.parent.resolve())
+        home = file.parent.resolve()
+        with state.locked(home):
+            lines += await recover_one(home)
     return lines or ["nothing was left half-done"]
 
 
 async def recover_one(home: Path) -> list[str]:
     """Recover one service whose folder is held by the caller."""
     memory = state.read(home)
-    if memory is not None and memory.retired is not None:
-        await stop_slot(memory, memory.retired)
-        memory = memory.model_copy(update={"retired": None})
+    if memory is None:
+        return await _sweep(home, set())
+    _, lines = await converge(home, memory)
+    return lines
+
+
+def heir(memory: Memory, *, serving_up: bool, candidate_up: bool) -> Slot | None:
+    """Which revision has the public URL once nothing is under way.
+
+    The one before, unless the candidate was accepted. Nobody is cut off to give the URL to a revision that is not up:
+    where the one before has ended and the candidate had the URL, the candidate keeps it.
+    """
+    if not memory.keep:
+        return None
+    last_resort = memory.serving is not None and not serving_up and memory.act in ("switch", "rollback")
+    if candidate_up and (memory.act == "settle" or last_resort):
+        return memory.candidate
+    return memory.serving if serving_up else None
+
+
+async def converge(home: Path, memory: Memory) -> tuple[Memory, list[str]]:
+    """Give the public URL to whom it belongs, stop everything else, and remember that; what was done, in words.
+
+    Doing it again, or being killed in it and doing it again, comes to the same.
+    """
+    chosen = heir(
+        memory,
+        serving_up=_up(memory.serving),
+        candidate_up=_up(memory.candidate),
+    )
+    lines = _said(memory, chosen)
+    if chosen is not None:
+        public.point(home, chosen.port)
+        fresh = await public.ensure(home, memory)
+        lines += ["the front was down: it is up again"] if fresh is not memory else []
+        memory = fresh
+    had_traffic = memory.act != "deploy"
+    out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
+    # where nobody serves, the commit of the one that did is how the next deploy brings it up again
+    serving = chosen or (memory.serving.model_copy(update={"process": None}) if memory.serving else None)
+    memory = memory.model_copy(
+        update={"serving": serving, "candidate": None, "act": None, "retired": (*memory.retired, *out)}
+    )
+    state.write(home, memory)
+    if chosen is None:
+        public.forget(home)
+        await asyncio.gather(public.stop(memory), stop(memory.retired))
+    else:
+        await stop(memory.retired, drain=DRAIN if had_traffic else 0.0)
+    memory = memory.model_copy(update={"retired": ()})
+    lines += await _sweep(home, _belongings(memory) if chosen else set())
+    if memory.keep:
         state.write(home, memory)
-    if memory is None or memory.candidate is None:
-        return []
+    else:
+        (home / state.FILE).unlink(missing_ok=True)
+    return memory, lines
+
+
+async def stop(slots: Iterable[Slot], drain: float = 0.0) -> None:
+    """Stop revisions with all that they started, and remove their work trees and what they printed."""
+    slots = tuple(slots)
+    await asyncio.gather(*(_stop_one(each, drain) for each in slots))
+    for each in slots:
+        await trees.remove(Path(each.repository), each.folder)
+        each.output.unlink(missing_ok=True)
+
+
+async def _stop_one(slot: Slot, drain: float) -> None:
+    if drain and _up(slot):
+        await ports.drained(slot.port, drain)
+    await processes.stop(slot.process, slot.folder)
+
+
+async def _sweep(home: Path, kept: set[Path]) -> list[str]:
+    """Stop what bears a mark of ours and is in no memory: a bot was killed just when it had started it."""
+    strays = [mark for mark in processes.marked(home) if mark not in kept]
+    await asyncio.gather(*(processes.stop(None, mark) for mark in strays))
+    return [f"{mark.name} was left running: it is stopped" for mark in strays]
+
+
+def _belongings(memory: Memory) -> set[Path]:
+    slots = {each.folder for each in (memory.serving, memory.candidate) if each is not None}
+    return slots | ({Path(memory.front.mark)} if memory.front else set())
+
+
+def _up(slot: Slot | None) -> bool:
+    return slot is not None and processes.alive(slot.process)
+
+
+def _said(memory: Memory, chosen: Slot | None) -> list[str]:
+    """What is about to be done, in words; nothing when nothing is half-done."""
     candidate, serving = memory.candidate, memory.serving
-    if memory.act == "settle" and candidate.process and processes.alive(candidate.process):
-        state.replace(home / "backend", str(candidate.port).encode())
-        state.write(home, memory.model_copy(update={"serving": candidate, "candidate": None, "act": None}))
-        await stop_slot(memory, serving)
-        return [f"{candidate.revision} had been accepted: it serves now"]
-    if serving is not None:
-        state.replace(home / "backend", str(serving.port).encode())
-    await stop_slot(memory, candidate)
-    up = serving is not None and serving.process is not None and processes.alive(serving.process)
-    state.write(home, memory.model_copy(update={"candidate": None, "act": None, "serving": serving if up else None}))
-    said = f"{candidate.revision} was never accepted: it is stopped"
-    return [f"{said}, and {serving.revision} serves again" if up and serving else f"{said}; nothing else was up"]
-
-
-async def stop_slot(memory: Memory, slot: Slot | None) -> None:
-    """Stop a revision with all that runs in its work tree, and remove the tree."""
-    if slot is None:
-        return
-    tree = Path(slot.tree)
-    await processes.stop(slot.process, tree)
-    with contextlib.suppress(DeployError):  # git is gone: the folder is left, and does no harm
-        await trees.remove(Path(memory.repository), tree)
-    tree.with_suffix(".log").unlink(missing_ok=True)
+    if not memory.keep:
+        up = [each.revision for each in (candidate, serving) if each is not None and _up(each)]
+        return [f"{revision} was not to be kept: it is stopped" for revision in up]
+    if candidate is None:
+        return [f"{serving.revision} is not up any more"] if serving and serving.process and chosen is None else []
+    if chosen is candidate:
+        why = "had been accepted" if memory.act == "settle" else "is all that is up"
+        return [f"{candidate.revision} {why}: it serves now"]
+    after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
+    return [f"{candidate.revision} was never accepted: it is stopped; {after}"]

@@ -12,31 +12,57 @@ from bot.model import Value
 from bot.model.errors import DeployError, FormatError
 
 FILE = "process.json"
+Act = Literal["deploy", "switch", "rollback", "settle"]
 
 
 class Slot(Value):
-    """One revision on this machine. `process` is None while it is only meant to be started."""
+    """One revision on this machine. `process` is None while it is only meant to be started, or once it is gone."""
 
     revision: str
     commit: str
+    repository: str
     tree: str
     port: int
     process: Known | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Its work tree."""
+        return Path(self.tree)
+
+    @property
+    def output(self) -> Path:
+        """The file that holds what it printed."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+
+class Front(Value):
+    """The process that holds the public port, or held it; `mark` is what it bears in its environment."""
+
+    process: Known
+    port: int
+    mark: str
+
 
 class Memory(Value):
-    """`act` is what was begun and not yet ended: `deploy` (the candidate is on trial) or `settle` (it is accepted).
+    """All that is known of one service on this machine.
 
-    `retired` is the revision before, while it is being stopped.
+    `act` is what was begun and is not ended: `deploy` (the candidate is being started and has no traffic), `switch`
+    (it is ready and has the public URL, on trial), `rollback` (the public URL goes back) or `settle` (it is accepted).
+    `retired` are revisions that are being stopped. `keep` says whether anything outlives the bot.
     """
 
-    repository: str
-    front: Known | None = None
-    public_port: int = 0
+    keep: bool = False
+    front: Front | None = None
     serving: Slot | None = None
     candidate: Slot | None = None
-    retired: Slot | None = None
-    act: Literal["deploy", "settle"] | None = None
+    retired: tuple[Slot, ...] = ()
+    act: Act | None = None
+
+
+def home(folder: Path, service: str, environment: str) -> Path:
+    """The folder of one service in one environment; `@` stands in no name, so that no two share one."""
+    return (folder / f"{service}@{environment}").resolve()
 
 
 def read(folder: Path) -> Memory | None:
@@ -59,13 +85,20 @@ def write(folder: Path, memory: Memory) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old one or the new one."""
+    """Write a file so that a reader, or a crash, finds the old one or the new one.
+
+    Raises:
+        DeployError: it cannot be written.
+    """
     fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise DeployError(f"{path} cannot be written: {error.strerror}; make room for it, and let us write") from None
 
 
 @contextlib.contextmanager
@@ -73,10 +106,17 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for one bot at a time.
 
     Raises:
-        DeployError: another bot holds it.
+        DeployError: another bot holds it, or it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ignored = folder.parent / ".gitignore"
+        if not ignored.exists():  # it may be inside the user's checkout, which is none of git's business
+            ignored.write_text("*\n")
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise DeployError(f"{folder} cannot be used: {error.strerror}; name another folder for the state") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,10 +1,18 @@
 """Work trees: each revision's files in a folder of its own, away from the user's checkout."""
 
 import asyncio
+import contextlib
 import os
+import shutil
 from pathlib import Path
 
+from bot.deploy import processes
 from bot.model.errors import DeployError
+
+HOOKLESS = ("-c", "core.hooksPath=/dev/null")
+"""A hook of the user's checkout has nothing to do with a work tree of ours."""
+REMOVAL = 2.0
+"""Seconds that git may take to forget a work tree."""
 
 
 async def resolve(repository: Path, name: str) -> str:
@@ -13,10 +21,16 @@ async def resolve(repository: Path, name: str) -> str:
     Raises:
         DeployError: git is missing, this is no repository, or there is no such commit.
     """
-    code, out, error = await _git(repository, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+    inside, _, error = await _git(repository, "rev-parse", "--git-dir")
+    if inside:
+        raise DeployError(f"{repository} is not a git repository that git can read: {error}")
+    code, out, error = await _git(
+        repository, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
+    )
     if code:
-        hint = "fetch it (actions/checkout: fetch-depth: 0)" if "repository" not in error else "name its folder"
-        raise DeployError(f"git knows no commit {name!r} in {repository}: {error or out}; {hint}")
+        said = f" ({error})" if error else ""
+        remedy = "fetch it (actions/checkout: fetch-depth: 0), or name another"
+        raise DeployError(f"git knows no commit {name!r} in {repository}{said}; {remedy}")
     return out
 
 
@@ -27,19 +41,27 @@ async def add(repository: Path, commit: str, tree: Path) -> None:
         DeployError: git refused.
     """
     tree.parent.mkdir(parents=True, exist_ok=True)
-    code, _, error = await _git(repository, "worktree", "add", "--quiet", "--force", "--detach", str(tree), commit)
+    code, _, error = await _git(
+        repository, *HOOKLESS, "worktree", "add", "--quiet", "--force", "--detach", str(tree), commit
+    )
     if code:
         raise DeployError(f"git cannot check {commit} out into {tree}: {error}")
 
 
 async def remove(repository: Path, tree: Path) -> None:
-    """Remove a work tree, if it is there."""
-    if tree.exists():
-        await _git(repository, "worktree", "remove", "--force", "--force", str(tree))
-    await _git(repository, "worktree", "prune")
+    """Remove a work tree and what git remembers of it, as far as either is there."""
+    await asyncio.to_thread(shutil.rmtree, tree, ignore_errors=True)
+    # by name and with force: one whose making was interrupted is locked, and `prune` would leave it
+    with contextlib.suppress(DeployError, TimeoutError):  # git or the repository is gone, and its memory with it
+        async with asyncio.timeout(REMOVAL):
+            await _git(repository, "worktree", "remove", "--force", "--force", str(tree))
+            await _git(repository, "worktree", "prune")
 
 
 async def _git(repository: Path, *words: str) -> tuple[int, str, str]:
+    # GIT_DIR and its like would have git look at another repository than the one that is named
+    environment = {key: value for key, value in processes.inherited().items() if not key.startswith("GIT_")}
+    kept = {key: value for key, value in os.environ.items() if key.startswith(("GIT_CONFIG", "GIT_SSH", "GIT_SSL"))}
     try:
         process = await asyncio.create_subprocess_exec(
             "git",
@@ -49,9 +71,15 @@ async def _git(repository: Path, *words: str) -> tuple[int, str, str]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            env={**environment, **kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
         )
     except OSError as error:
         raise DeployError(f"git cannot be started: {error.strerror}; install git") from None
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     return process.returncode or 0, out.decode(errors="replace").strip(), err.decode(errors="replace").strip()

@@ -1,13 +1,16 @@
 """The target `url`: the service is up already, put there by something else. There is nothing to roll back."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from pydantic import Field
 
+from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer, Target
 from bot.model import Fact, Observation, Subject
+from bot.model.errors import DeployError
 
 
 class UrlTarget(Target):
@@ -18,7 +21,7 @@ class UrlTarget(Target):
     url: str = Field(pattern=r"^https?://[^\s/]")
     """Where the candidate answers."""
     revision: str | None = None
-    """What it calls itself (see `identity:`); the commit's first seven digits after the service's name when absent."""
+    """What it calls itself (see `identity:`); the service's name and the commit's first seven digits when absent."""
     baseline: str | None = Field(None, pattern=r"^https?://[^\s/]")
     """Where the revision before still answers, to measure it beside the candidate."""
     baseline_revision: str | None = None
@@ -38,16 +41,26 @@ class _Deployer:
     async def previous(self, commit: str | None) -> Deployed | None:
         if self.target.baseline is None:
             return None
-        return self._deployed(self.target.baseline, self.target.baseline_revision, commit)
+        return self._deployed(self.target.baseline, self.target.baseline_revision, await self._named(commit))
 
     async def deploy(self, commit: str | None) -> Deployed:
-        return self._deployed(self.target.url, self.target.revision, commit)
+        return self._deployed(self.target.url, self.target.revision, await self._named(commit))
 
     async def rollback(self) -> Deployed | None:
+        self.context.log(f"{self.target.url} was deployed by something else: there is nothing here to roll back")
         return None
 
     async def settle(self) -> None:
         return None
+
+    async def _named(self, commit: str | None) -> str | None:
+        """The commit's SHA; a name such as HEAD means nothing to whoever reads it later."""
+        if commit is None or re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+            return commit
+        try:
+            return await trees.resolve(self.context.repository, commit)
+        except DeployError:  # nothing is checked out here, so this need not be a repository
+            return None
 
     def _deployed(self, url: str, revision: str | None, commit: str | None) -> Deployed:
         named = revision or (f"{self.context.service}-{commit[:7]}" if commit else self.context.service)

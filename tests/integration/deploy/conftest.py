@@ -1,0 +1,19 @@
+"""The ground on which deploys are tried."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.deploy.ground import Ground
+
+collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*"]  # the process target needs Linux
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    """An empty repository; whatever was started on it is stopped afterwards."""
+    made = Ground(tmp_path)
+    yield made
+    made.close()
