@@ -1,31 +1,37 @@
 """The judge: a pure function from two runs and a policy to a verdict."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from bot.judge import checks, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
-from bot.judge.policy import Expected, Policy
-from bot.model import Finding, Inputs, Run, Severity, Verdict, Waiver
+from bot.judge.policy import OWN_NAMES, Expected, Policy
+from bot.judge.weighing import Errors, errors
+from bot.model import Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
+from bot.model.errors import UsageError
 
-OWN = {
-    "deploy": Expected(kind="deploy", title="Deploy", severity="critical"),
-    "rollback": Expected(kind="rollback", title="Rollback", severity="critical"),
-}
+OWN = {name: Expected(kind=name, title=name.capitalize(), severity="critical") for name in OWN_NAMES}
 """What the pipeline observes of its own acts, whether or not the spec asks for anything."""
 
 
 def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str) -> Verdict:
-    """Judge one candidate. No clock, no network, no randomness: the same inputs give the same bytes."""
-    found = [
-        finding for basis in _bases(candidate, baseline, policy) for finding in _findings(basis, policy, candidate)
-    ]
-    waivers = tuple(each for each in policy.waivers if each.until is None or each.until >= candidate.finished[:10])
-    findings = sorted((_waived(each, waivers) for each in _with_early_stop(found)), key=rules.rank)
-    provenance = baseline.provenance if baseline else None
-    conclusion = rules.conclude(
-        findings, compared=baseline is not None, reference=provenance.reference if provenance else None
-    )
+    """Judge one candidate. No clock, no network, no randomness: the same inputs give the same bytes.
+
+    Raises:
+        UsageError: the two runs are of two services.
+    """
+    if baseline is not None and baseline.subject.service != candidate.subject.service:
+        raise UsageError(
+            f"the candidate is a run of {candidate.subject.service!r}, the baseline one of"
+            f" {baseline.subject.service!r}; give the baseline of the same service"
+        )
+    case = _Case(candidate, baseline, policy)
+    active, expired = _by_date(policy.waivers, candidate.finished[:10])
+    found = _distinct(_with_early_stop([*_of_the_runs(case), *_of_the_probes(case)]))
+    findings = sorted((_waived(each, active) for each in found), key=rules.rank)
+    conclusion = rules.conclude(findings, _remarks(case, spec_digest, expired, findings), compared=baseline is not None)
     inputs = Inputs(
         candidate=candidate.fingerprint(), baseline=baseline.fingerprint() if baseline else None, spec=spec_digest
     )
@@ -36,34 +42,106 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
         rules=conclusion.rules,
         candidate=candidate.subject,
         baseline=baseline.subject if baseline else None,
-        provenance=provenance,
-        side_by_side=_side_by_side(candidate, baseline),
+        provenance=baseline.provenance if baseline else None,
+        side_by_side=case.paired,
         started=candidate.started,
         finished=candidate.finished,
         findings=tuple(findings),
-        waivers=policy.waivers,
+        waivers=active,
         inputs=inputs,
-        seed=int(inputs.candidate[-8:], 16),
+        seed=int(digest(inputs.to_json()).removeprefix("sha256:")[:8], 16),
     )
 
 
-def _bases(candidate: Run, baseline: Run | None, policy: Policy) -> Iterator[Basis]:
+class _Case(NamedTuple):
+    candidate: Run
+    baseline: Run | None
+    policy: Policy
+
+    @property
+    def paired(self) -> bool:
+        session = self.candidate.subject.session
+        return self.baseline is not None and session is not None and session == self.baseline.subject.session
+
+    @property
+    def same_spec(self) -> bool:
+        return self.baseline is not None and self.baseline.spec == self.candidate.spec
+
+    def error(self) -> Errors:
+        sampled = sum(1 for each in self.candidate.observations for one in each.series if len(one.samples) > 1)
+        return errors(self.policy, sampled)
+
+
+def _of_the_runs(case: _Case) -> Iterator[Finding]:
+    """What is wrong with the runs themselves: a baseline that was lost, a revision that nobody can name."""
+    run = case.candidate
+    if case.baseline is None and any(_was_second(each) for each in run.observations):
+        yield Basis("baseline", OWN["baseline"], None, None).finding(
+            "probe",
+            "probe",
+            "not measured",
+            reason="the candidate was measured beside a baseline, and the baseline is not here",
+            remedy="give the run of the baseline as well",
+        )
+    if case.policy.identified and not run.subject.identity.get("answered_by"):
+        reason = run.subject.identity.get("reason")
+        yield Basis("deploy", OWN["deploy"], run.observation("deploy"), None).finding(
+            "identity",
+            "check",
+            "not measured",
+            severity="major",
+            reason=f"which revision answered is not known{f': {reason}' if isinstance(reason, str) else ''}",
+            remedy="let the service name its revision as `identity` says, or take `identity` out of the spec",
+        )
+
+
+def _was_second(observation: Observation) -> bool:
+    """Whether any sample says that it was the second of its pair."""
+    return any(
+        cell not in (0, None) for one in observation.series if "order" in one.columns for cell in one.column("order")
+    )
+
+
+def _of_the_probes(case: _Case) -> Iterator[Finding]:
+    error = case.error()
+    for basis in _bases(case):
+        yield from _findings(basis, case.policy, error)
+
+
+def _bases(case: _Case) -> Iterator[Basis]:
     """The pipeline's own acts first, then each expected probe, then what only the baseline has."""
-    paired = _side_by_side(candidate, baseline)
-    expected = {name: each for name, each in OWN.items() if candidate.observation(name)} | policy.probes
-    names = dict.fromkeys([*expected, *(each.probe for each in candidate.observations)])
+    candidate, baseline, policy = case
+    own = {name: each for name, each in OWN.items() if candidate.observation(name)}
+    for name, wanted in own.items():
+        old = baseline.observation(name) if baseline and name == "deploy" else None
+        yield Basis(name, wanted, candidate.observation(name), old, case.paired, compared=False, same_spec=False)
+    names = dict.fromkeys([*policy.probes, *(each.probe for each in candidate.observations)])
     for name in names:
-        seen = candidate.observation(name)
-        fallback = Expected(kind=seen.kind, title=seen.title, severity="minor") if seen else None
-        wanted = expected.get(name, fallback)
-        if wanted is not None:
-            yield Basis(name, wanted, seen, baseline.observation(name) if baseline else None, paired)
-    for old in baseline.observations if baseline else ():
-        if old.probe not in names and old.probe not in OWN:
-            yield Basis(old.probe, Expected(kind=old.kind, title=old.title, severity="info"), None, old, paired)
+        if name in own:
+            continue
+        seen, old = _observation(candidate, name), _observation(baseline, name)
+        wanted_here = policy.probes.get(name)
+        if wanted_here is not None:
+            yield Basis(name, wanted_here, seen, old, case.paired, baseline is not None, case.same_spec)
+        elif seen is not None:
+            extra = Expected(kind=seen.kind, title=seen.title, severity="minor")
+            yield Basis(name, extra, seen, old, case.paired, compared=False, same_spec=False)
+    for each in baseline.observations if baseline else ():
+        if each.probe not in names and each.probe not in OWN:
+            yield Basis(each.probe, Expected(kind=each.kind, title=each.title, severity="info"), None, each)
 
 
-def _findings(basis: Basis, policy: Policy, candidate: Run) -> Iterator[Finding]:
+def _observation(run: Run | None, name: str) -> Observation | None:
+    """What a probe saw. Two observations of one probe are none: nobody can say which one counts."""
+    found = [each for each in run.observations if each.probe == name] if run else []
+    if len(found) < 2:
+        return found[0] if found else None
+    reason = f"the run has {len(found)} observations of this probe"
+    words = {"state": "not measured", "reason": reason, "remedy": "join the shards' runs with `merge`"}
+    return found[0].model_copy(update={**words, "checks": (), "series": (), "facts": ()})
+
+
+def _findings(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
     seen = basis.candidate
     if seen is None:
         if basis.name in policy.probes:
@@ -74,44 +152,88 @@ def _findings(basis: Basis, policy: Policy, candidate: Run) -> Iterator[Finding]
         return
     if seen.state == "not measured":
         severity: Severity | None = "info" if basis.name == "rollback" else None
-        yield basis.finding("probe", "probe", "not measured", severity=severity, reason=seen.reason, remedy=seen.remedy)
-        return
-    if not (seen.checks or seen.facts or any(each.samples for each in seen.series)):
-        if seen.state == "broken":
-            yield basis.finding("probe", "probe", "broken", reason=seen.reason or "it failed, and says no more")
-        else:
-            reason = "it ran, and checked nothing"
-            yield basis.finding("probe", "probe", "not measured", reason=reason, remedy="give it an `expect:`")
+        yield basis.finding(
+            "probe",
+            "probe",
+            "not measured",
+            severity=severity,
+            reason=seen.reason,
+            remedy=seen.remedy or "run it again",
+        )
         return
     if seen.state == "broken" and all(check.ok for check in seen.checks):
         yield basis.finding("probe", "probe", "broken", reason=seen.reason or "it failed, and says no more")
+    elif not (seen.checks or seen.facts or any(each.samples for each in seen.series)):
+        reason, remedy = seen.reason or "it ran, and checked nothing", seen.remedy or "give it an `expect:`"
+        yield basis.finding("probe", "probe", "not measured", reason=reason, remedy=remedy)
+        return
     yield from checks.compare(basis)
     yield from facts.compare(basis)
-    yield from series.compare(basis, policy, metrics(candidate))
+    yield from series.compare(basis, policy, error)
 
 
 def _with_early_stop(findings: list[Finding]) -> list[Finding]:
     """Measuring stops at the first certain regression: say so where it left another series open."""
     if not any(each.kind == "series" and each.status == "regressed" for each in findings):
         return findings
-    words = {"reason": "undecided: measuring stopped as soon as a regression was certain", "remedy": "mend that first"}
-    return [each.model_copy(update=words) if each.kind == "series" and _is_open(each) else each for each in findings]
+    words = {
+        "reason": "undecided when measuring ended; a certain regression ends it early",
+        "remedy": "mend that first",
+    }
+    return [each.model_copy(update=words) if _is_open(each) else each for each in findings]
 
 
 def _is_open(finding: Finding) -> bool:
-    return finding.status == "not measured" and finding.comparison is not None and finding.comparison.pairs > 0
+    comparison = finding.comparison
+    return finding.status == "not measured" and comparison is not None and comparison.more_pairs is not None
 
 
-def metrics(run: Run) -> int:
-    """How many series share the suite's error budget: those that were sampled more than once."""
-    return sum(1 for each in run.observations for one in each.series if len(one.samples) > 1)
+def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Ids are what waivers and readers hold on to: no two findings share one."""
+    seen: Counter[str] = Counter()
+    for each in findings:
+        seen[each.id] += 1
+        if seen[each.id] == 1:
+            yield each
+        else:
+            item = f"{each.item} ({each.kind} {seen[each.id]})"
+            yield each.model_copy(update={"id": f"{each.probe}/{item}", "item": item})
 
 
-def _side_by_side(candidate: Run, baseline: Run | None) -> bool:
-    session = candidate.subject.session
-    return baseline is not None and session is not None and session == baseline.subject.session
+def _by_date(waivers: tuple[Waiver, ...], today: str) -> tuple[tuple[Waiver, ...], tuple[Waiver, ...]]:
+    """Those that hold on this day, and those that have expired."""
+    active = tuple(each for each in waivers if each.until is None or each.until >= today)
+    return active, tuple(each for each in waivers if each not in active)
 
 
 def _waived(finding: Finding, waivers: tuple[Waiver, ...]) -> Finding:
+    """What the bot saw of its own acts is not for waiving: a service that does not run, or was not restored."""
+    if finding.probe in OWN and finding.status in rules.BAD:
+        return finding
     found = next((each for each in waivers if each.finding == finding.id), None)
     return finding.model_copy(update={"waiver": found}) if found else finding
+
+
+def _remarks(case: _Case, spec: str, expired: tuple[Waiver, ...], findings: list[Finding]) -> Iterator[str]:
+    """What a reader should know of the comparison besides the findings."""
+    candidate, baseline, policy = case
+    if baseline is not None and baseline.provenance is not None and baseline.provenance.reference == "last":
+        yield "there is no last good run yet: compared with the last one, which was not stable itself"
+    if baseline is not None and not case.same_spec:
+        yield "the spec has changed since the baseline was measured"
+    if baseline is not None and baseline.subject.environment != candidate.subject.environment:
+        yield f"the baseline is of another environment: {baseline.subject.environment}"
+    if candidate.spec != spec:
+        yield "the candidate was measured by another spec than it is judged by"
+    for waiver in expired:
+        if any(each.id == waiver.finding and rules.counts(each) for each in findings):
+            yield f"the waiver of {waiver.finding} expired on {waiver.until}"
+    known = {name for run in (candidate, baseline) if run for each in run.observations for name in _names(each)}
+    for key in sorted(policy.keys() - known):
+        yield f"`judge:` names {key}, and no run has such a series"
+
+
+def _names(observation: Observation) -> Iterator[str]:
+    for one in observation.series:
+        yield one.id
+        yield f"{observation.probe}/{one.id}"

@@ -2,9 +2,10 @@
 
 One round is one pair. The values' logarithms are centred on the pooled median of the rounds around them (aligned ranks
 of Hodges and Lehmann, 1962, with medians), so that a slowly moving environment drops out; Tukey's biweight (Beaton and
-Tukey, 1974) then bounds what one outlier can do. Swapping the two members of a pair only turns the sign of its score:
-under the null hypothesis every sign is a fair coin, whatever the noise looks like, and the self-normalised sum is close
-to a standard normal (Efron, 1969, *Student's t-test under symmetry conditions*).
+Tukey, 1974) then bounds what one outlier can do. Centres and scale come from the pooled values alone: to swap the two
+members of a pair only turns the sign of that pair's score. Under the null hypothesis every sign is therefore a fair
+coin, whatever the noise looks like, and the self-normalised sum is close to a standard normal (Efron, 1969, *Student's
+t-test under symmetry conditions*).
 """
 
 import math
@@ -15,93 +16,144 @@ BLOCK = 20
 """Rounds around a pair that share one centre."""
 BIWEIGHT = 4.7
 """Tukey's constant, in robust standard deviations: 95 % as efficient as the mean where the noise is normal."""
-PLAIN = 3.0
-"""Robust standard deviations of one value beyond which a shift needs no test: before the biweight's peak at 4.2."""
-_FARTHEST = math.log(1000)
+MOST = 2 * (16 / 25) / math.sqrt(5)
+"""The largest score that one pair can have: both sides where the biweight peaks, at 1/sqrt(5) of its width."""
+_FARTHEST = math.log(1e12)
+_PRECISION = 1e-9
 
 
 class Pairs:
-    """The logarithms of what both sides measured, in the order of the rounds."""
+    """The logarithms of what both sides measured, in the order of the rounds; `lost` rounds have no pair.
 
-    def __init__(self, before: Sequence[float], after: Sequence[float]) -> None:
-        self.before = [math.log(value) for value in before]
-        self.after = [math.log(value) for value in after]
-        self._blocks = _blocks(len(self.before))
-        self._scale = self._spread()
+    Swap `before` and `after` where higher is better: the score is always that of "after is worse".
+    """
+
+    def __init__(self, before: Sequence[float], after: Sequence[float], lost: int = 0) -> None:
+        logs_before = [math.log(value) for value in before]
+        logs_after = [math.log(value) for value in after]
+        self.lost = lost
+        self._count = len(logs_before)
+        self._blocks = [(logs_before[i:j], logs_after[i:j]) for i, j in _blocks(self._count)]
+        self._sorted = [(sorted(b), sorted(a)) for b, a in self._blocks]
 
     def __len__(self) -> int:
-        return len(self.before)
+        return self._count
 
-    def score(self, shift: float) -> float:
-        """The self-normalised score of "after is slower than before by more than `shift` on the log scale".
+    def score(self, shift: float, lost: int = 0) -> float:
+        """The self-normalised score of "the log ratio is more than `shift`".
 
-        Far from the data the biweight lets go of both sides, and would say nothing: there the answer is plain.
+        `lost` rounds count as if they had been as bad as a round can be.
         """
-        if abs(shift - self._middle) > PLAIN * self._scale:
-            return math.inf if shift < self._middle else -math.inf
         differences = self._differences(shift)
-        size = math.sqrt(math.fsum(each * each for each in differences))
-        total = math.fsum(differences)
-        if size == 0:
-            return math.inf if shift < 0 else -math.inf if shift > 0 else 0.0
-        return total / size
-
-    def solve(self, wanted: float) -> float:
-        """The shift at which the score is `wanted`: the score falls as the shift grows."""
-        low, high = -_FARTHEST, _FARTHEST
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.score(middle) > wanted else (low, middle)
-        return (low + high) / 2
+        size = math.sqrt(math.fsum(each * each for each in differences) + lost * MOST * MOST)
+        return (math.fsum(differences) + lost * MOST) / size if size > 0 else 0.0
 
     def _differences(self, shift: float) -> list[float]:
+        centres: list[float] = []
+        distances: list[float] = []
+        for before, after in self._sorted:
+            values = sorted([*before, *(value - shift for value in after)])
+            middle = len(values) // 2  # always an even number of values
+            centre = (values[middle - 1] + values[middle]) / 2
+            centres.append(centre)
+            distances += [abs(value - centre) for value in values]
+        width = BIWEIGHT * _scale(distances)
+        if width == 0:
+            return []
         found: list[float] = []
-        for start, end in self._blocks:
-            before = self.before[start:end]
-            after = [value - shift for value in self.after[start:end]]
-            centre = _median([*before, *after])
-            found += [self._psi(a - centre) - self._psi(b - centre) for b, a in zip(before, after, strict=True)]
+        for (before, after), centre in zip(self._blocks, centres, strict=True):
+            for b, a in zip(before, after, strict=True):
+                u, v = (a - shift - centre) / width, (b - centre) / width
+                p, q = 1 - u * u, 1 - v * v
+                found.append((u * p * p if p > 0 else 0.0) - (v * q * q if q > 0 else 0.0))
         return found
 
-    def _psi(self, distance: float) -> float:
-        u = distance / (BIWEIGHT * self._scale)
-        rest = 1 - u * u
-        return u * rest * rest if rest > 0 else 0.0
+    def around(self) -> tuple[float, float]:
+        """Two shifts with the estimate between them."""
+        low = high = median([a - b for before, after in self._blocks for b, a in zip(before, after, strict=True)])
+        step = 0.01
+        while self.score(low) < 0 and low > -_FARTHEST:
+            low, step = low - step, 2 * step
+        while self.score(high) > 0 and high < _FARTHEST:
+            high, step = high + step, 2 * step
+        return low, high
 
-    def _spread(self) -> float:
-        """1.4826 times the median absolute deviation from the blocks' centres, the median shift taken out first."""
-        shift = _median([a - b for b, a in zip(self.before, self.after, strict=True)])
-        self._middle = shift
-        distances: list[float] = []
-        for start, end in self._blocks:
-            values = [*self.before[start:end], *(value - shift for value in self.after[start:end])]
-            centre = _median(values)
-            distances += [abs(value - centre) for value in values]
-        return max(1.4826 * _median(distances), 1e-6)
+    def solve(self, wanted: float, low: float, high: float, lost: int = 0) -> float:
+        """The shift between `low` and `high` at which the score falls through `wanted` (regula falsi, Illinois).
+
+        Where it does not fall through it there, the end on whose far side it must lie.
+        """
+        at_low, at_high = self.score(low, lost) - wanted, self.score(high, lost) - wanted
+        side = 0
+        for _ in range(60):
+            if high - low <= _PRECISION or at_low <= 0 or at_high >= 0:
+                break
+            middle = (low * at_high - high * at_low) / (at_high - at_low)
+            at = self.score(middle, lost) - wanted
+            if at > 0:
+                low, at_low = middle, at
+                at_high = at_high / 2 if side > 0 else at_high
+                side = 1
+            else:
+                high, at_high = middle, at
+                at_low = at_low / 2 if side < 0 else at_low
+                side = -1
+        if at_low <= 0:
+            return low
+        return high if at_high >= 0 else (low + high) / 2
+
+
+def _scale(distances: list[float]) -> float:
+    """1.4826 times the median of the distances; their mean where more than half of them are nothing."""
+    distances.sort()
+    middle = len(distances) // 2
+    spread = 1.4826 * (distances[middle - 1] + distances[middle]) / 2
+    return spread if spread > 0 else 1.2533 * math.fsum(distances) / len(distances)
 
 
 class Interval(NamedTuple):
-    """A ratio after/before, and its bounds."""
+    """A logarithm of a ratio after/before, and its bounds."""
 
-    ratio: float
+    middle: float
     low: float
     high: float
 
 
-def interval(pairs: Pairs, z_low: float, z_high: float) -> Interval:
-    """The ratio at which the score is nothing, and those at which it reaches the two boundaries."""
-    return Interval(math.exp(pairs.solve(0.0)), math.exp(pairs.solve(z_low)), math.exp(pairs.solve(-z_high)))
+def interval(pairs: Pairs, z_bad: float, z_good: float, bad: float, good: float) -> Interval:
+    """The log ratio at which the score is nothing, and those at which it reaches the two boundaries.
+
+    `bad` and `good` are the values that were tested: each bound is sought on the side of them on which the test put
+    it, so that the interval never says another thing than the test. A bound is infinite where there is none: so many
+    rounds were lost that no ratio is too large.
+    """
+    middle = pairs.solve(0.0, *pairs.around())
+    if pairs.score(bad) >= z_bad:
+        low = pairs.solve(z_bad, bad, max(bad, middle))
+    else:
+        low = _search(pairs, z_bad, min(bad, middle), -1, 0)
+    if pairs.score(good, pairs.lost) <= -z_good:
+        high = pairs.solve(-z_good, min(good, middle), good, pairs.lost)
+    else:
+        high = _search(pairs, -z_good, max(good, middle), 1, pairs.lost)
+    return Interval(middle, min(low, middle), max(high, middle))
+
+
+def _search(pairs: Pairs, wanted: float, start: float, direction: int, lost: int) -> float:
+    """The nearest crossing of `wanted` on one side of `start`, in growing steps."""
+    near, step = start, 0.01
+    while abs(near) < _FARTHEST:
+        far = near + direction * step
+        if direction * (pairs.score(far, lost) - wanted) <= 0:
+            return pairs.solve(wanted, min(near, far), max(near, far), lost)
+        near, step = far, 2 * step
+    return direction * math.inf
 
 
 def median(values: Sequence[float]) -> float:
     """The median; there is at least one value."""
-    return _median(list(values))
-
-
-def _median(values: list[float]) -> float:
-    values.sort()
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _blocks(count: int) -> list[tuple[int, int]]:

@@ -1,13 +1,19 @@
 """What the judge goes by: the `judge:` section of the spec, and what the spec expects of each probe."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bot.model import Severity, Waiver
-from bot.model.duration import Duration
+from bot.model.duration import PATTERN, Duration, parse_duration
 
 DEFAULT = "default"
+BUDGET = 0.10
+FAILURES = 0.02
+FLOOR = 0.001
+OWN_NAMES = ("deploy", "rollback", "baseline")
+"""What the bot observes of its own acts; no probe of a spec may be called so."""
 
 
 def parse_share(text: object) -> float:
@@ -25,15 +31,29 @@ def parse_share(text: object) -> float:
     return share
 
 
+def parse_floor(text: object) -> float:
+    """Seconds, from `2ms`; 0 turns it off.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return 0.0 if text in (0, "0") and text is not False else parse_duration(text)
+
+
 Share = Annotated[
     float,
     BeforeValidator(parse_share),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[0-9.]+%$"}, {"type": "number", "minimum": 0}]}),
 ]
+Floor = Annotated[
+    float,
+    BeforeValidator(parse_floor),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": rf"^0$|{PATTERN}"}, {"type": "number", "minimum": 0}]}),
+]
 
 
 class Expected(BaseModel):
-    """What the spec says of a probe, and the judge needs to know."""
+    """What the spec says of a probe, and the judge needs to know. `timed` probes are sampled again and again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,28 +72,59 @@ class Policy(BaseModel):
     """A series that is shown to be within this of the baseline is fine; what cannot be shown is not (10%)."""
     margin: Share = 0.02
     """A series has regressed when it is shown to be worse by more than this (2%)."""
-    floor: dict[str, Duration] = Field(default_factory=dict)
-    """A difference in time that is smaller than this does not matter, whatever its ratio (1ms)."""
+    failures: dict[str, Share] = Field(default_factory=dict)
+    """Timed requests that fail are fine when their share is shown to have grown by no more than this (2%)."""
+    floor: dict[str, Floor] = Field(default_factory=dict)
+    """A difference in time that is smaller than this does not matter, whatever its ratio (1ms); 0 turns it off."""
     tolerance: Share = 0.5
     """A single number, such as one start-up, is worth a remark when it is off by more than this (50%)."""
+    confidence: Share = Field(0.95, ge=0.5, le=0.9999)
+    """How sure the whole suite is that what it calls a regression is one (95%)."""
     time: Duration = 300.0
     """The most that measuring may take (5m)."""
     rounds: int = Field(400, ge=20, le=5000)
     """The most rounds that are measured (400)."""
     probes: dict[str, Expected] = Field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    identified: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        for name in OWN_NAMES:
+            if name in self.probes:
+                raise ValueError(f"a probe cannot be called {name!r}: the bot's own observation is; give it another")
+        budgets = {DEFAULT: BUDGET, **self.budget}
+        for key, share in budgets.items():
+            if share <= self.margin:
+                raise ValueError(
+                    f"the budget of {key!r} ({share:.3g}) is not above the margin ({self.margin:.3g}): nothing would lie"
+                    " between fine and regressed; lower `margin`, or raise the budget"
+                )
+        for key in (*self.budget, *self.failures, *self.floor):
+            probe = key.partition("/")[0]
+            if "/" in key and self.probes and probe not in self.probes and probe not in OWN_NAMES:
+                raise ValueError(f"{key!r} is about no probe of this spec; it has {', '.join(self.probes)}")
+        return self
 
     def budget_for(self, probe: str, series: str) -> float:
         """The share within which a series is fine."""
-        return _nearest(self.budget, probe, series, 0.10)
+        return _nearest(self.budget, probe, series, BUDGET)
+
+    def failures_for(self, probe: str, series: str) -> float:
+        """The share of failed requests, beyond the baseline's, within which a series is fine."""
+        return _nearest(self.failures, probe, series, FAILURES)
 
     def floor_for(self, probe: str, series: str) -> float:
         """The difference, in seconds, that does not matter."""
-        return _nearest(self.floor, probe, series, 0.001)
+        return _nearest(self.floor, probe, series, FLOOR)
+
+    def keys(self) -> set[str]:
+        """The series that are named: one that no run has is a slip of the pen."""
+        return {*self.budget, *self.failures, *self.floor} - {DEFAULT}
 
 
-def _nearest(values: dict[str, Any], probe: str, series: str, otherwise: float) -> float:
+def _nearest(values: Mapping[str, float], probe: str, series: str, otherwise: float) -> float:
     for key in (f"{probe}/{series}", series, DEFAULT):
         if key in values:
-            return float(values[key])
+            return values[key]
     return otherwise

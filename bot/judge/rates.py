@@ -1,4 +1,4 @@
-"""Failures that one side had and the other had not: exact tests."""
+"""Failures that one side had and the other had not: exact tests and bounds."""
 
 import math
 
@@ -7,15 +7,52 @@ def paired_p(worse: int, better: int) -> float:
     """One-sided exact p of "after fails more often": McNemar's test (1947) on the rounds in which the sides differ.
 
     `worse` rounds failed after and not before, `better` the other way round; under the null each is a fair coin.
+
+    >>> paired_p(5, 0), paired_p(0, 0)
+    (0.03125, 1.0)
     """
     rounds = worse + better
-    return math.fsum(math.comb(rounds, k) for k in range(worse, rounds + 1)) / float(2**rounds)
+    return sum(math.comb(rounds, k) for k in range(worse, rounds + 1)) / (1 << rounds)
 
 
 def unpaired_p(failed_before: int, before: int, failed_after: int, after: int) -> float:
-    """One-sided exact p of "after fails more often": Fisher's test (1935)."""
+    """One-sided exact p of "after fails more often": Fisher's test (1935).
+
+    >>> unpaired_p(0, 3, 3, 3)
+    0.05
+    """
     failed = failed_before + failed_after
-    most = min(failed, after)
-    ways = math.comb(before + after, failed)
-    tail = math.fsum(math.comb(after, k) * math.comb(before, failed - k) for k in range(failed_after, most + 1))
-    return tail / ways if ways else 1.0
+    tail = sum(math.comb(after, k) * math.comb(before, failed - k) for k in range(failed_after, min(failed, after) + 1))
+    return tail / math.comb(before + after, failed)
+
+
+def at_most(failed: int, tried: int, error: float) -> float:
+    """The upper bound of a share, wrong with probability `error`: Clopper and Pearson (1934).
+
+    >>> round(at_most(0, 300, 0.05), 4)
+    0.0099
+    """
+    if failed >= tried:
+        return 1.0
+    low, high = failed / tried, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _below(failed, tried, middle) > error else (low, middle)
+    return high
+
+
+def at_least(failed: int, tried: int, error: float) -> float:
+    """The lower bound of a share, wrong with probability `error`."""
+    return 1.0 - at_most(tried - failed, tried, error)
+
+
+def _below(failed: int, tried: int, share: float) -> float:
+    """The probability of at most `failed` failures in `tried` tries."""
+    if share <= 0 or share >= 1:
+        return 1.0 if share <= 0 else 0.0
+    logs = (math.log(share), math.log1p(-share))
+    all_ways = math.lgamma(tried + 1)
+    return math.fsum(
+        math.exp(all_ways - math.lgamma(k + 1) - math.lgamma(tried - k + 1) + k * logs[0] + (tried - k) * logs[1])
+        for k in range(failed + 1)
+    )

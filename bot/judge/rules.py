@@ -1,13 +1,13 @@
 """From findings to one word, its risk and its readiness, and the rules that fired in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bot.judge.basis import SEVERITIES
+from bot.judge.basis import BLOCKING, SEVERITIES
 from bot.model import Finding, Readiness, Risk, Word
 
 BAD = frozenset({"broken", "regressed"})
-BLOCKING = frozenset({"critical", "major"})
+_AFTER = {"changed": 3, "gone": 5, "improved": 6, "new": 7}
 
 
 class Conclusion(NamedTuple):
@@ -19,50 +19,85 @@ class Conclusion(NamedTuple):
     rules: tuple[str, ...]
 
 
-def conclude(findings: Sequence[Finding], *, compared: bool, reference: str | None) -> Conclusion:
-    """Apply the policy. Waived findings are said, and do not count."""
+def conclude(findings: Sequence[Finding], remarks: Iterable[str], *, compared: bool) -> Conclusion:
+    """Apply the rules. Waived findings are said, and do not count."""
     counted = [each for each in findings if each.waiver is None]
-    bad = [each for each in counted if each.status in BAD]
-    blocking = [each for each in bad if each.severity in BLOCKING]
+    blocking = [each for each in counted if each.status in BAD and each.severity in BLOCKING]
     missing = [each for each in counted if each.status == "not measured" and each.probe != "rollback"]
-    rules = _notes(findings, reference)
+    said = (*_waived(findings), *remarks)
     if blocking:
-        return _unstable(blocking, rules)
+        return _unstable(blocking, missing, said)
     if missing:
-        first = f"{_count(len(missing), 'thing')} not measured: {_named(missing)}; what was not measured is never green"
-        return Conclusion("inconclusive", "medium", "needs evidence", (first, *rules))
-    if not any(
-        each.kind in {"check", "series", "fact"} and each.probe not in {"deploy", "rollback"} for each in findings
-    ):
-        return Conclusion("inconclusive", "medium", "needs evidence", ("nothing was measured", *rules))
-    remarks = [each for each in findings if each.waiver is not None or each.status in BAD or each.status == "changed"]
-    warned = [each for each in remarks if each.waiver is not None or each.severity != "info"]
+        critical = any(each.severity == "critical" for each in missing)
+        return Conclusion(
+            "inconclusive", "high" if critical else "medium", "needs evidence", (_not_measured(missing), *said)
+        )
+    if not any(_is_evidence(each) for each in findings):
+        return Conclusion("inconclusive", "high", "needs evidence", ("nothing was measured", *said))
+    warned = [each for each in findings if _is_warning(each)]
     readiness: Readiness = "approved with warnings" if warned else "approved"
+    warnings = (f"{_count(len(warned), 'remark')}: {_named(warned)}",) if warned else ()
     if not compared:
         rule = "a first run: every absolute check held, and there was nothing to compare with"
-        return Conclusion("first run", "low", readiness, (rule, *rules))
-    rule = "everything that was expected was measured, and nothing got worse"
-    if warned:
-        rule = f"nothing that blocks got worse; {_count(len(warned), 'remark')}: {_named(warned)}"
-    return Conclusion("stable", "low" if warned else "minimal", readiness, (rule, *rules))
+        return Conclusion("first run", "low", readiness, (rule, *warnings, *said))
+    rule = "everything that was expected was measured, and nothing that blocks got worse"
+    return Conclusion("stable", "low" if warned else "minimal", readiness, (rule, *warnings, *said))
 
 
-def _unstable(blocking: list[Finding], rules: tuple[str, ...]) -> Conclusion:
+def counts(finding: Finding) -> bool:
+    """Whether this finding keeps a verdict from being green."""
+    return finding.waiver is None and (finding.status in BAD or finding.status == "not measured")
+
+
+def rank(finding: Finding) -> tuple[int, int]:
+    """Where a finding stands in every report: worst first, a failed rollback before all."""
+    severity = SEVERITIES.index(finding.severity)
+    if finding.waiver is not None and finding.status in (*BAD, "not measured"):
+        return (4, severity)
+    if finding.status in BAD:
+        return (0 if finding.probe == "rollback" else 1, severity)
+    if finding.status == "not measured":
+        return (2, severity)
+    return (_AFTER.get(finding.status, 8), 0)
+
+
+def _is_evidence(finding: Finding) -> bool:
+    """Whether it says that something of the service itself was seen."""
+    return (
+        finding.kind != "probe"
+        and finding.status not in ("not measured", "gone")
+        and finding.probe
+        not in (
+            "deploy",
+            "rollback",
+            "baseline",
+        )
+    )
+
+
+def _is_warning(finding: Finding) -> bool:
+    if finding.waiver is not None or finding.status in BAD:
+        return True
+    return finding.status == "changed" and finding.severity != "info"
+
+
+def _unstable(blocking: list[Finding], missing: list[Finding], said: tuple[str, ...]) -> Conclusion:
     critical = [each for each in blocking if each.severity == "critical"]
+    fired = [f"{_count(len(blocking), 'thing')} broken or worse, {len(critical)} critical: {_named(blocking)}"]
     if any(each.probe == "rollback" for each in blocking):
-        rules = ("the rollback failed", *rules)
-    words = f"{_count(len(blocking), 'thing')} broken or worse, {len(critical)} critical: {_named(blocking)}"
-    return Conclusion("unstable", "critical" if critical else "high", "rejected", (words, *rules))
+        fired.insert(0, "the rollback failed")
+    if missing:
+        fired.append(_not_measured(missing))
+    return Conclusion("unstable", "critical" if critical else "high", "rejected", (*fired, *said))
 
 
-def _notes(findings: Sequence[Finding], reference: str | None) -> tuple[str, ...]:
-    notes = []
-    if reference == "last":
-        notes.append("there is no last good run yet: compared with the last one, which was not stable itself")
+def _not_measured(missing: list[Finding]) -> str:
+    return f"{_count(len(missing), 'thing')} not measured: {_named(missing)}; what was not measured is never green"
+
+
+def _waived(findings: Sequence[Finding]) -> tuple[str, ...]:
     waived = [each for each in findings if each.waiver is not None]
-    if waived:
-        notes.append(f"{_count(len(waived), 'finding')} waived: {_named(waived)}")
-    return tuple(notes)
+    return (f"{_count(len(waived), 'finding')} waived: {_named(waived)}",) if waived else ()
 
 
 def _count(number: int, what: str) -> str:
@@ -72,13 +107,3 @@ def _count(number: int, what: str) -> str:
 def _named(findings: Sequence[Finding], most: int = 4) -> str:
     names = [each.id for each in findings[:most]]
     return ", ".join(names) + (f" and {len(findings) - most} more" if len(findings) > most else "")
-
-
-def rank(finding: Finding) -> tuple[int, int]:
-    """Where a finding stands in every report: worst first, a failed rollback before all."""
-    severity = SEVERITIES.index(finding.severity)
-    if finding.status in BAD:
-        return (0 if finding.probe == "rollback" else 1 if finding.waiver is None else 4, severity)
-    if finding.status == "not measured":
-        return (2, severity)
-    return ({"changed": 3, "gone": 5, "improved": 6, "new": 7}.get(finding.status, 8), 0)

@@ -8,33 +8,43 @@ chapters 7 and 19.
 import math
 from functools import lru_cache
 
-STEP = 10
-"""Rounds between two looks."""
 FIRST = 20
 """Pairs before the first look: below this a self-normalised score is not near enough to normal."""
+STEP = 10
+"""Pairs between two looks, at first; later a tenth of what there is."""
 _POINTS = 100
 _LOWEST = -4.0  # in standard deviations: a path that is lower does not come back to the boundary
 
 
-def boundary(alpha: float, pairs: int, most: int) -> float | None:
-    """The z that the score must reach at this many pairs of at most `most`; None before the first look."""
-    if pairs < FIRST:
-        return None
-    looks = max(1, math.ceil(most / STEP))
-    return _boundaries(alpha, looks)[min(math.ceil(pairs / STEP), looks) - 1]
+@lru_cache(maxsize=64)
+def looks(most: int) -> tuple[int, ...]:
+    """The numbers of pairs at which the data are looked at, of at most `most`: each a multiple of `STEP`.
+
+    >>> looks(100)
+    (20, 30, 40, 50, 60, 70, 80, 90, 100)
+    >>> looks(400)[-4:], len(looks(400)), len(looks(2000))
+    ((310, 340, 370, 400), 24, 41)
+    """
+    found = [FIRST]
+    while found[-1] < most:
+        found.append(min(most, found[-1] + max(STEP, found[-1] // (10 * STEP) * STEP)))
+    return tuple(found)
+
+
+def look(pairs: int, most: int) -> int | None:
+    """Which look this many pairs have reached; None before the first."""
+    return next((index for index in reversed(range(len(looks(most)))) if looks(most)[index] <= pairs), None)
 
 
 @lru_cache(maxsize=64)
-def _boundaries(alpha: float, looks: int) -> tuple[float, ...]:
-    """One z a look; the looks before `FIRST` spend nothing and can never be crossed."""
-    skipped = FIRST // STEP - 1
-    found: list[float] = [math.inf] * min(skipped, looks - 1)
-    spent = 0.0
+def boundaries(alpha: float, most: int) -> tuple[float, ...]:
+    """The z that the score must reach at each look, so that all looks together err with probability `alpha`."""
+    found: list[float] = []
+    spent = at = 0.0
     grid: list[float] = [0.0]
     mass: list[float] = [1.0]  # the probability of each grid point, so far uncrossed
-    at = 0.0
-    for look in range(len(found) + 1, looks + 1):
-        now = look / looks
+    for pairs in looks(most):
+        now = pairs / max(most, FIRST)
         share = _spent(alpha, now) - spent
         spent += share
         sd = math.sqrt(now - at)

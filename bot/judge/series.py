@@ -1,280 +1,154 @@
-"""Series: is it slower, shown so that chance is no excuse, and is it shown to be fine?"""
+"""Series to findings: is it slower, shown so that chance is no excuse, and is it shown to be fine?"""
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
 
-from bot.judge import location, rates
+from bot.judge import failing, location, sequential
 from bot.judge.basis import Basis
-from bot.judge.location import Pairs
+from bot.judge.pairing import answered
 from bot.judge.policy import Policy
-from bot.judge.sequential import FIRST, boundary
-from bot.model import Cell, Comparison, Finding, Series, Status, six
+from bot.judge.weighing import Errors, Weighed, weigh
+from bot.model import Comparison, Finding, Series, Status, six
+from bot.model.duration import format_duration
 
-ALPHA = 0.05
-"""The chance that a suite in which nothing is worse by more than the margin shows any regression."""
-BETA = 0.05
-"""The chance, for each series, that one that is worse by just the budget is called fine."""
-FAILURES = 0.01
-"""The p below which more failures than before are no chance."""
 POWER = 0.8416
 """The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
-SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
-
-Word = Literal["regressed", "improved", "fine", "open"]
-
-
-class Rounds(NamedTuple):
-    """Two series, joined by their rounds. `worse` rounds failed after and not before, `better` the other way round."""
-
-    before: list[float]
-    after: list[float]
-    worse: int
-    better: int
+METHOD = "paired rounds: block-aligned biweight score of log values, sign-flip null, group-sequential boundaries"
+MOST_PAIRS = 1_000_000
 
 
-def join(candidate: Series, baseline: Series) -> Rounds:
-    """Pair the samples of two series that were measured side by side."""
-    old, new = _by_round(baseline), _by_round(candidate)
-    both = sorted(old.keys() & new.keys())
-    pairs = [(old[key], new[key]) for key in both if old[key] is not None and new[key] is not None]
-    worse = sum(1 for key in both if new[key] is None and old[key] is not None)
-    better = sum(1 for key in both if old[key] is None and new[key] is not None)
-    return Rounds([a for a, _ in pairs if a is not None], [b for _, b in pairs if b is not None], worse, better)
-
-
-def _by_round(series: Series) -> dict[float, float | None]:
-    return dict(values(series))
-
-
-def values(series: Series) -> Iterator[tuple[float, float | None]]:
-    """(round, value) of each sample, the value None where it failed or is nothing that a logarithm can be taken of."""
-    place = {name: index for index, name in enumerate(series.columns)}
-    for row in series.samples:
-        good = row[place["ok"]] is not False if "ok" in place else True
-        value = _number(row[place["value"]])
-        yield _number(row[place["round"]]) or 0.0, value if good and value is not None and value > 0 else None
-
-
-def _number(cell: Cell) -> float | None:
-    return float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else None
-
-
-class Limits(NamedTuple):
-    """On the log scale: beyond `bad` it has regressed, below `good` it is fine."""
-
-    bad: float
-    good: float
-
-
-def limits(policy: Policy, probe: str, series: Series, before: float) -> Limits:
-    """The margin and the budget; a difference in time below the floor counts as neither."""
-    unit = SECONDS.get(series.unit)
-    floor = policy.floor_for(probe, series.id) / (before * unit) if unit and before > 0 else 0.0
-    return Limits(
-        bad=math.log1p(max(policy.margin, floor)), good=math.log1p(max(policy.budget_for(probe, series.id), floor))
-    )
-
-
-def decide(pairs: Pairs, bounds: Limits, alpha: float, most: int, *, higher_is_better: bool) -> Word:
-    """What this many pairs show."""
-    z_bad, z_good = boundary(alpha, len(pairs), most), boundary(BETA, len(pairs), most)
-    if z_bad is None or z_good is None:
-        return "open"
-    turn = -1 if higher_is_better else 1
-    if turn * pairs.score(turn * bounds.bad) >= z_bad:
-        return "regressed"
-    if turn * pairs.score(turn * bounds.good) > -z_good:
-        return "open"
-    return "improved" if turn * pairs.score(-turn * bounds.bad) <= -z_bad else "fine"
-
-
-def compare(basis: Basis, policy: Policy, metrics: int) -> Iterator[Finding]:
-    """Findings for each series of either side; `metrics` series share the suite's error budget."""
-    after = {series.id: series for series in (basis.candidate.series if basis.candidate else ())}
+def compare(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
+    """Findings for each series of either side."""
+    assert basis.candidate is not None
+    after = {series.id: series for series in basis.candidate.series}
     before = {series.id: series for series in (basis.baseline.series if basis.baseline else ())}
     for name in [*after, *(each for each in before if each not in after)]:
         new, old = after.get(name), before.get(name)
+        if old is not None and not old.samples:
+            old = None
         if new is None or not new.samples:
-            yield _missing(basis, name)
-        elif len(new.samples) == 1:
+            yield _missing(basis, name, old)
+        elif not basis.expected.timed and len(new.samples) == 1 and (old is None or len(old.samples) == 1):
             yield _single(basis, policy, new, old)
-        elif old is None or not old.samples:
-            yield _alone(basis, new)
+        elif old is None:
+            yield from _alone(basis, policy, new, error)
+        elif basis.paired:
+            yield from _paired(basis, policy, new, old, error)
         else:
-            yield from _both(basis, policy, new, old, metrics)
-    if basis.expected.timed and basis.candidate and not any(len(each.samples) > 1 for each in after.values()):
-        yield _missing(basis, "timing")
+            yield from _stored(basis, policy, new, old, error)
+    if basis.expected.timed and not after:
+        yield _missing(basis, "timing", None)
 
 
-def _missing(basis: Basis, name: str) -> Finding:
-    why = basis.candidate.reason if basis.candidate else None
+def _missing(basis: Basis, name: str, old: Series | None) -> Finding:
+    assert basis.candidate is not None
+    if old is not None and basis.no_longer_asked_for:
+        return basis.finding(name, "series", "gone", severity="info", reason="the spec no longer asks for it")
+    why = basis.candidate.reason
+    broken = basis.candidate.state == "broken"
     return basis.finding(
         name,
         "series",
         "not measured",
         severity=basis.at_most("major"),
-        reason=why or "no sample was taken of the candidate",
-        remedy="mend the probe first" if why else "give measuring more time (`judge: time`), or set `timed: false`",
+        reason=f"it was not timed: {why}" if why else "no sample was taken of the candidate",
+        remedy="mend the probe first" if broken else "give measuring more time (`judge: time`), or set `timed: false`",
     )
 
 
-def _alone(basis: Basis, new: Series) -> Finding:
-    good = [value for _, value in values(new) if value is not None]
-    failed = len(new.samples) - len(good)
-    comparison = Comparison(
-        unit=new.unit,
-        better=new.better,
-        after=six(location.median(good)) if good else None,
-        samples_after=len(new.samples),
-        failed_after=failed,
-        method="recorded; nothing to compare with",
-    )
-    if not good:
-        reason = f"all {failed} timed requests failed"
-        return basis.finding(
-            new.id, "series", "broken", comparison=comparison, reason=reason, tries=failed, failures=failed
-        )
-    if failed:
-        reason = (
-            f"{failed} of {len(new.samples)} timed requests failed, and there is no baseline to say whether that is new"
-        )
-        return basis.finding(
-            new.id, "series", "not measured", comparison=comparison, reason=reason, remedy="look at the failures"
-        )
-    return basis.finding(new.id, "series", "new", severity=basis.at_most("major"), comparison=comparison)
-
-
-def _single(basis: Basis, policy: Policy, new: Series, old: Series | None) -> Finding:
-    """One number on each side: its ratio is shown, and never blocks."""
-    now = next((value for _, value in values(new)), None)
-    then = next((value for _, value in values(old)), None) if old else None
-    ratio = now / then if now is not None and then is not None else None
-    comparison = Comparison(
-        unit=new.unit,
-        better=new.better,
-        before=six(then) if then is not None else None,
-        after=six(now) if now is not None else None,
-        ratio=six(ratio) if ratio is not None else None,
-        samples_before=len(old.samples) if old else 0,
-        samples_after=1,
-        method="one number; shown, never blocking",
-    )
-    if ratio is None:
-        return basis.finding(new.id, "series", "new", severity="info", comparison=comparison)
-    worse = ratio if new.better == "lower" else 1 / ratio
-    if worse > 1 + policy.tolerance:
-        reason = f"one number, worse by more than {policy.tolerance:.0%}: worth a look, not a proof"
-        return basis.finding(new.id, "series", "changed", severity="minor", comparison=comparison, reason=reason)
-    return basis.finding(new.id, "series", "maintained", severity="info", comparison=comparison)
-
-
-def _both(basis: Basis, policy: Policy, new: Series, old: Series, metrics: int) -> Iterator[Finding]:
-    severity = basis.at_most("major")
-    good = [value for _, value in values(new) if value is not None]
-    was = [value for _, value in values(old) if value is not None]
-    failed, failed_before = len(new.samples) - len(good), len(old.samples) - len(was)
-    shown = Comparison(
+def _shown(new: Series, old: Series | None, method: str) -> Comparison:
+    good, was = answered(new), answered(old) if old else []
+    return Comparison(
         unit=new.unit,
         better=new.better,
         before=six(location.median(was)) if was else None,
         after=six(location.median(good)) if good else None,
-        samples_before=len(old.samples),
+        samples_before=len(old.samples) if old else 0,
         samples_after=len(new.samples),
-        failed_before=failed_before,
-        failed_after=failed,
+        failed_before=len(old.samples) - len(was) if old else 0,
+        failed_after=len(new.samples) - len(good),
+        method=method,
     )
-    if failed:
-        yield _failures(basis, new, old, shown)
-    if new.unit != old.unit or new.better != old.better:
-        reason = f"the baseline is in {old.unit} ({old.better} is better), the candidate in {new.unit}"
-        yield basis.finding(
-            new.id, "series", "not measured", severity=severity, reason=reason, remedy="measure both with this version"
-        )
-    elif not basis.paired:
-        ratio = location.median(good) / location.median(was) if good and was else None
-        yield basis.finding(
-            new.id,
-            "series",
-            "not measured",
-            severity=severity,
-            comparison=shown.model_copy(
-                update={
-                    "ratio": six(ratio) if ratio else None,
-                    "method": "medians of two different times; shown, never blocking",
-                }
-            ),
-            reason="the baseline was measured at another time: for the ratio no error rate can be promised",
-            remedy="keep the previous revision up beside the candidate, or set `timed: false`",
-        )
-    else:
-        yield _paired(basis, policy, new, old, metrics, shown)
 
 
-def _failures(basis: Basis, new: Series, old: Series, shown: Comparison) -> Finding:
-    """Timed requests of the candidate failed: more often than before?"""
-    item = f"{new.id} failures"
-    counts: dict[str, Any] = {"tries": shown.samples_after, "failures": shown.failed_after, "comparison": None}
-    before, after = f"{shown.failed_before} of {shown.samples_before}", f"{shown.failed_after} of {shown.samples_after}"
-    counts |= {"before": before, "after": after, "expected": "no timed request fails"}
-    if shown.failed_after == shown.samples_after:
-        word: Status = "regressed" if shown.failed_before < shown.samples_before else "broken"
-        return basis.finding(item, "check", word, reason="every timed request failed", **counts)
-    if basis.paired:
-        rounds = join(new, old)
-        p = rates.paired_p(rounds.worse, rounds.better)
-        more = rounds.worse > rounds.better
-    else:
-        p = rates.unpaired_p(shown.failed_before, shown.samples_before, shown.failed_after, shown.samples_after)
-        more = shown.failed_after * shown.samples_before > shown.failed_before * shown.samples_after
-    if p <= FAILURES:
-        reason = f"more timed requests failed than before (exact p = {six(p):.2g})"
-        return basis.finding(item, "check", "regressed", reason=reason, **counts)
-    if more:
-        reason = f"some timed requests failed; too few to tell from chance (exact p = {six(p):.2g})"
-        remedy = "measure more rounds (`judge: rounds`), or look at the failures"
-        return basis.finding(item, "check", "not measured", reason=reason, remedy=remedy, **counts)
-    reason = "timed requests fail, no more often than before"
-    return basis.finding(item, "check", "maintained", reason=reason, **counts)
-
-
-def _paired(basis: Basis, policy: Policy, new: Series, old: Series, metrics: int, shown: Comparison) -> Finding:
+def _alone(basis: Basis, policy: Policy, new: Series, error: Errors) -> Iterator[Finding]:
+    """Nothing to compare with: recorded, where that is because there was nothing before."""
+    yield from failing.compare(basis, policy, new, None, None, error)
+    shown = _shown(new, None, "recorded; nothing to compare with")
     severity = basis.at_most("major")
-    rounds = join(new, old)
-    count = len(rounds.before)
-    alpha = ALPHA / max(1, metrics)
-    z_bad, z_good = boundary(alpha, count, policy.rounds), boundary(BETA, count, policy.rounds)
-    if z_bad is None or z_good is None:
-        return basis.finding(
-            new.id,
-            "series",
-            "not measured",
-            severity=severity,
-            comparison=shown.model_copy(update={"pairs": count, "more_pairs": FIRST - count, "method": METHOD}),
-            reason=f"only {count} rounds in which both sides answered; below {FIRST} nothing is said",
-            remedy="give measuring more time (`judge: time`)",
+    good = len(new.samples) - shown.failed_after
+    if good < sequential.FIRST:
+        reason = f"only {good} samples succeeded; below {sequential.FIRST} nothing is said"
+        remedy = "give measuring more time (`judge: time`), or set `timed: false`"
+        yield basis.finding(
+            new.id, "series", "not measured", severity=severity, comparison=shown, reason=reason, remedy=remedy
         )
-    pairs = Pairs(rounds.before, rounds.after)
-    higher = new.better == "higher"
-    bounds = limits(policy, basis.name, new, location.median(rounds.before))
-    word = decide(pairs, bounds, alpha, policy.rounds, higher_is_better=higher)
-    found = location.interval(pairs, z_good, z_bad) if higher else location.interval(pairs, z_bad, z_good)
-    comparison = shown.model_copy(
-        update={
-            "before": six(location.median(rounds.before)),
-            "after": six(location.median(rounds.after)),
-            "ratio": six(found.ratio),
-            "low": six(found.low),
-            "high": six(found.high),
-            "confidence": six(1 - alpha - BETA),
-            "pairs": count,
-            "decided": word != "open",
-            "method": METHOD,
-            **_power(found, bounds, count, z_bad, z_good, higher=higher, undecided=word == "open"),
-        }
-    )
-    if word == "open":
+    elif basis.baseline_is_lost:
+        yield basis.finding(new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words)
+    else:
+        yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown)
+
+
+def _single(basis: Basis, policy: Policy, new: Series, old: Series | None) -> Finding:
+    """One number on each side: its ratio is shown, and never blocks."""
+    shown = _shown(new, old, "one number on each side; shown, never blocking")
+    now, then = shown.after, shown.before
+    severity = basis.at_most("minor")
+    if now is None:
+        reason, remedy = "the only sample failed", "look at why it failed"
         return basis.finding(
+            new.id, "series", "not measured", severity=severity, comparison=shown, reason=reason, remedy=remedy
+        )
+    if then is None or old is None or (old.unit, old.better) != (new.unit, new.better):
+        if basis.baseline_is_lost:
+            return basis.finding(
+                new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words
+            )
+        return basis.finding(new.id, "series", "new", severity="info", comparison=shown)
+    if now <= 0 or then <= 0:
+        word: Status = "maintained" if now == then else "changed"
+        reason = "one number, from or to nothing: no ratio can be had"
+        return basis.finding(new.id, "series", word, severity=severity, comparison=shown, reason=reason)
+    shown = shown.model_copy(update={"ratio": six(now / then)})
+    if (now / then if new.better == "lower" else then / now) > 1 + policy.tolerance:
+        reason = f"one number, worse by more than {six(policy.tolerance * 100):g} %: worth a look, not a proof"
+        return basis.finding(new.id, "series", "changed", severity=severity, comparison=shown, reason=reason)
+    return basis.finding(new.id, "series", "maintained", severity="info", comparison=shown)
+
+
+def _stored(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:
+    """Measured at two times: the machine, the network and the neighbours were others, and no one knows how much."""
+    yield from failing.compare(basis, policy, new, old, None, error)
+    shown = _shown(new, old, "medians of two different times; shown, never blocking")
+    if shown.before and shown.after and new.unit == old.unit:
+        shown = shown.model_copy(update={"ratio": six(shown.after / shown.before)})
+    yield basis.finding(
+        new.id,
+        "series",
+        "not measured",
+        severity=basis.at_most("major"),
+        comparison=shown,
+        reason="the baseline was measured at another time: for the ratio no error rate can be promised",
+        remedy="keep the previous revision up beside the candidate, or set `timed: false`",
+    )
+
+
+def _paired(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:
+    severity = basis.at_most("major")
+    shown = _shown(new, old, METHOD)
+    if (new.unit, new.better) != (old.unit, old.better):
+        reason = f"the baseline is in {old.unit} ({old.better} is better), the candidate in {new.unit} ({new.better})"
+        remedy = "measure both with this version"
+        yield basis.finding(new.id, "series", "not measured", severity=severity, reason=reason, remedy=remedy)
+        return
+    weighed = weigh(policy, basis.name, new, old, error)
+    yield from failing.compare(basis, policy, new, old, weighed.rounds, error)
+    if weighed.pairs is None:
+        yield _too_little(basis, new, shown, weighed)
+        return
+    comparison = shown.model_copy(update=_numbers(new, weighed, error))
+    if weighed.word == "open":
+        yield basis.finding(
             new.id,
             "series",
             "not measured",
@@ -283,29 +157,62 @@ def _paired(basis: Basis, policy: Policy, new: Series, old: Series, metrics: int
             reason="undecided: the interval shows neither a regression nor that it is within the budget",
             remedy=f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget",
         )
-    status = "maintained" if word == "fine" else word
-    budget = policy.budget_for(basis.name, new.id)
-    by_floor = word == "fine" and bounds.good > math.log1p(budget)
-    floor = f"{policy.floor_for(basis.name, new.id) * 1000:g} ms"
-    reason = (
-        f"the difference is shown to be below {floor}, which does not matter (`judge: floor`)" if by_floor else None
+    else:
+        word: Status = "maintained" if weighed.word == "fine" else weighed.word
+        why = _by_the_floor(policy, basis.name, new.id, weighed)
+        yield basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+
+
+def _by_the_floor(policy: Policy, probe: str, series: str, weighed: Weighed) -> str | None:
+    """Say so, where what made it fine is that the difference is too small to matter."""
+    if weighed.word != "fine" or weighed.limits.good <= math.log1p(policy.budget_for(probe, series)):
+        return None
+    floor = format_duration(policy.floor_for(probe, series))
+    return f"the difference is shown to be below {floor}, which does not matter (`judge: floor`)"
+
+
+def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed) -> Finding:
+    count = len(weighed.rounds.pairs)
+    if count >= sequential.FIRST:
+        reason, remedy, more = "values of nothing or less have no ratio", "measure it in another unit", None
+    else:
+        reason = f"only {count} rounds in which both sides answered; below {sequential.FIRST} nothing is said"
+        remedy, more = "give measuring more time (`judge: time`)", sequential.FIRST - count
+    return basis.finding(
+        new.id,
+        "series",
+        "not measured",
+        severity=basis.at_most("major"),
+        comparison=shown.model_copy(update={"pairs": count, "more_pairs": more}),
+        reason=reason,
+        remedy=remedy,
     )
-    return basis.finding(new.id, "series", status, severity=severity, comparison=comparison, reason=reason)
 
 
-METHOD = "block-aligned biweight score of log values, sign-flip null, group-sequential"
+def _numbers(series: Series, weighed: Weighed, error: Errors) -> dict[str, float | int | bool | None]:
+    """The interval, what these pairs would have shown, and how many more would decide."""
+    assert weighed.pairs is not None
+    pairs, limits, z_bad, z_good = weighed.pairs, weighed.limits, weighed.z_bad, weighed.z_good
+    found = location.interval(pairs, z_bad, z_good, limits.bad, limits.good)
+    lower = series.better == "lower"
+    low, high = (found.low, found.high) if lower else (-found.high, -found.low)
+    # the width shrinks as the root of the number of pairs grows: that is all the arithmetic of the two predictions
+    width = max((found.middle - found.low) / z_bad, 1e-9)
+    seen = limits.bad + (z_bad + POWER) * width
+    numbers: dict[str, float | int | bool | None] = {
+        "ratio": _ratio(found.middle if lower else -found.middle),
+        "low": _ratio(low),
+        "high": _ratio(high),
+        "confidence": six(1 - error.slower - error.fine),
+        "pairs": len(pairs),
+        "decided": weighed.word != "open",
+        "would_have_seen": _ratio(seen if lower else -seen),
+    }
+    if weighed.word == "open":
+        gap = max((found.middle - limits.bad) / z_bad, (limits.good - found.middle) / z_good, 1e-4)
+        numbers["more_pairs"] = max(1, min(MOST_PAIRS, math.ceil(len(pairs) * (width / gap) ** 2) - len(pairs)))
+    return numbers
 
 
-def _power(
-    found: location.Interval, bounds: Limits, count: int, z_bad: float, z_good: float, *, higher: bool, undecided: bool
-) -> dict[str, float | int]:
-    """What these pairs would have shown, and how many more would decide: the width shrinks as their root grows."""
-    worse_end, z = (found.high, z_bad) if higher else (found.low, z_bad)
-    width = abs(math.log(found.ratio / worse_end)) / z
-    turn = -1 if higher else 1
-    shown: dict[str, float | int] = {"would_have_seen": six(math.exp(turn * (bounds.bad + (z_bad + POWER) * width)))}
-    if undecided:
-        at = turn * math.log(found.ratio)
-        gap = max((at - bounds.bad) / z_bad, (bounds.good - at) / z_good, 1e-4)
-        shown["more_pairs"] = max(1, min(1_000_000, math.ceil(count * (width / gap) ** 2) - count))
-    return shown
+def _ratio(log: float) -> float | None:
+    return six(math.exp(log)) if math.isfinite(log) else None

@@ -1,60 +1,96 @@
 """`protocol`: which events a conversation had, in which order, of which shape, and how it ended."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from bot.judge.facts.difference import Difference
+from bot.judge.facts.difference import Difference, cut, unreadable
 from bot.judge.facts.json_shape import compare_paths
+
+ENDS = {"(start)", "(end)"}
+GOOD_CODES = (None, 1000, 1001)
+"""A close that says that all is well: RFC 6455, section 7.4.1."""
+ANOTHER_WAY = "the socket is closed in another way"
 
 
 def compare(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
     """The differences of two conversations."""
     if not isinstance(before, dict) or not isinstance(after, dict):
+        yield unreadable("the conversation")
         return
-    old, new = _events(before), _events(after)
-    for event in old:
+    old, new = before.get("events"), after.get("events")
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        yield unreadable("the list of events")
+        return
+    yield from _events(old, new)
+    yield from _transitions(before.get("transitions"), after.get("transitions"), {*old}, {*new})
+    yield from _close(before.get("close"), after.get("close"))
+    if before.get("subprotocol") != after.get("subprotocol"):
+        yield Difference(
+            "subprotocol", "regressed", "major", str(before.get("subprotocol")), str(after.get("subprotocol"))
+        )
+    if before.get("extensions") != after.get("extensions"):
+        yield Difference("extensions", "changed", "info", str(before.get("extensions")), str(after.get("extensions")))
+
+
+def _events(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> Iterator[Difference]:
+    for event, was in old.items():
+        now = new.get(event)
         if event not in new:
-            count = old[event].get("seen", 1)
-            yield Difference(
-                f"event {event}", "regressed", "major", f"seen {count} times", "not seen", "the event is lost"
-            )
+            seen = was.get("seen", 1) if isinstance(was, dict) else 1
+            times = "once" if seen == 1 else f"{seen} times"
+            yield Difference(f"event {event}", "regressed", "major", f"seen {times}", "not seen", "the event is lost")
+        elif not isinstance(was, dict) or not isinstance(now, dict):
+            yield unreadable(f"the event {event}")
         else:
-            for each in compare_paths(old[event].get("paths"), new[event].get("paths")):
-                yield each._replace(place=f"event {event} {each.place}")
+            if "paths" in was:
+                for each in compare_paths(was["paths"], now.get("paths")):
+                    yield each._replace(place=f"event {event} {each.place}".strip())
+            if was.get("cut") is True or now.get("cut") is True:
+                yield cut()._replace(place=f"event {event} {cut().place}")
     for event in new:
         if event not in old:
             yield Difference(f"event {event}", "changed", "info", "not seen", "seen", "an addition")
-    yield from _transitions(before, after, {*old}, {*new})
-    yield from _close(before.get("close"), after.get("close"))
-    for key in ("subprotocol", "extensions"):
-        if before.get(key) != after.get(key):
-            severity = "major" if key == "subprotocol" else "info"
-            status = "regressed" if key == "subprotocol" else "changed"
-            yield Difference(key, status, severity, str(before.get(key)), str(after.get(key)))  # type: ignore[arg-type]
 
 
-def _events(fact: dict[str, Any]) -> dict[str, Any]:
-    events = fact.get("events")
-    return events if isinstance(events, dict) else {}
-
-
-def _transitions(before: Any, after: Any, old: set[str], new: set[str]) -> Iterator[Difference]:
+def _transitions(before: JsonValue, after: JsonValue, old: set[str], new: set[str]) -> Iterator[Difference]:
     """An order that is lost though both of its events are still there: too little, in one talk, to call broken."""
-    were = {(a, b) for a, b, _ in before.get("transitions") or ()}
-    are = {(a, b) for a, b, _ in after.get("transitions") or ()}
-    kept = (old & new) | {"(start)", "(end)"}
+    were, are = _read(before), _read(after)
+    if were is None or are is None:
+        yield unreadable("the order of events")
+        return
+    kept = (old & new) | ENDS
     for first, second in sorted(were - are):
         if first in kept and second in kept and old <= new:
             place = f"order {first} then {second}"
             yield Difference(place, "changed", "minor", "seen", "not seen", "the order of events is another")
 
 
-def _close(before: Any, after: Any) -> Iterator[Difference]:
-    if isinstance(before, dict) and isinstance(after, dict) and before != after:
-        old, new = (f"{each.get('code')} by the {each.get('by')}" for each in (before, after))
-        if after.get("code") in (None, 1000, 1001) and before.get("code") not in (1000, 1001):
-            yield Difference("close", "changed", "minor", old, new, "the socket is closed in another way")
-        else:
-            yield Difference("close", "regressed", "major", old, new, "the socket is closed in another way")
+def _read(transitions: JsonValue) -> set[tuple[str, str]] | None:
+    if not isinstance(transitions, list):
+        return None if transitions is not None else set()
+    found: set[tuple[str, str]] = set()
+    for each in transitions:
+        if not isinstance(each, list) or len(each) < 2:
+            return None
+        found.add((str(each[0]), str(each[1])))
+    return found
+
+
+def _close(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
+    if before == after:
+        return
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        yield Difference("close", "regressed", "major", _how(before), _how(after), ANOTHER_WAY)
+    elif after.get("code") == before.get("code") or _mended(before.get("code"), after.get("code")):
+        yield Difference("close", "changed", "minor", _how(before), _how(after), ANOTHER_WAY)
+    else:
+        yield Difference("close", "regressed", "major", _how(before), _how(after), ANOTHER_WAY)
+
+
+def _mended(before: JsonValue, after: JsonValue) -> bool:
+    return after in GOOD_CODES and before not in (1000, 1001)
+
+
+def _how(close: JsonValue) -> str:
+    return f"{close.get('code')} by the {close.get('by')}" if isinstance(close, dict) else "not known"
