@@ -57,8 +57,9 @@ def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> 
         return "another workflow made it"
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(artifact.get("digest") or "")):
         return "GitHub knows no digest of it"
-    if not 0 < int(artifact.get("size_in_bytes") or 0) <= LARGEST:
-        return "it is too large"
+    size = int(artifact.get("size_in_bytes") or 0)
+    if not 0 < size <= LARGEST:
+        return "it is too large" if size else "it is empty"
     return None
 
 

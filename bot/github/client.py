@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+LITTLE = 8.0
+"""Seconds of waiting that are left once GitHub was out of reach for a whole round of tries."""
 
 
 class Denied(GitHubError):
@@ -93,6 +95,7 @@ class Client:
         from requests import RequestException
 
         for pause in (*PAUSES, None):
+            began = time.monotonic()
             try:
                 return act()
             except GithubException as error:
@@ -102,9 +105,10 @@ class Client:
                 if not repeatable:
                     raise Unsure(said) from None
                 if pause is None:
+                    self._patience = min(self._patience, LITTLE)
                     raise GitHubError(said) from None
                 wait = pause
-            self._sleep(wait)
+            self._sleep(wait, time.monotonic() - began)
         raise GitHubError("GitHub cannot be reached")
 
     def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
@@ -128,8 +132,9 @@ class Client:
             raise Missing(f"GitHub has no such thing, or the token cannot see it: {said}") from None
         raise GitHubError(f"GitHub answered {status}: {said}") from None
 
-    def _sleep(self, seconds: float) -> None:
-        self._patience -= seconds
+    def _sleep(self, seconds: float, waited: float) -> None:
+        """Wait; a try that failed slowly was waiting too."""
+        self._patience -= seconds + waited
         if self._patience < 0:
             raise GitHubError("GitHub did not recover in the time that there is for waiting")
         time.sleep(seconds)

@@ -1,5 +1,6 @@
 """The one comment that a verdict has in each place: found by marker and author, edited in place, never a second one."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ from bot.model.errors import GitHubError
 LIMIT = 65_536
 """GitHub's limit for a body, in characters."""
 ACTIONS = "github-actions[bot]"
+ROOM = 400
+"""Characters that a cut text keeps for its ending."""
 TRIES = 4
 
 
@@ -85,10 +88,18 @@ def fitting(text: str) -> str:
     """The text, cut where GitHub would refuse it, with what it leaves open closed."""
     if len(text) <= LIMIT:
         return text
-    ending = "\n\n</details>\n\n*This comment was cut: the rest is in the full report.*\n"
-    cut = text[: LIMIT - len(ending) - 20]
-    cut = cut[: cut.rindex("\n")]
-    fence = "\n```\n" if sum(1 for line in cut.splitlines() if line.startswith("```")) % 2 else ""
-    return (
-        cut + fence + (ending if cut.count("<details>") > cut.count("</details>") else ending.replace("</details>", ""))
-    )
+    cut = text[: LIMIT - ROOM]
+    whole, _, last = cut.rpartition("\n")
+    if len(last) < len(whole):
+        cut = whole
+    fence = ""
+    for line in cut.splitlines():
+        ticks = re.match("`{3,}", line)
+        if ticks and not fence:
+            fence = ticks[0]
+        elif ticks and len(ticks[0]) >= len(fence) and not line.strip("` "):
+            fence = ""
+    opened = cut.count("<details>") - cut.count("</details>")
+    closing = (f"\n{fence}" if fence else "") + "\n\n</details>" * opened
+    ending = "\n\n*This comment was cut: the rest is in the full report.*\n"
+    return cut + closing[: ROOM - len(ending)] + ending

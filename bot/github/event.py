@@ -1,5 +1,6 @@
 """From an event to what is to be done: a pure function."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,6 @@ def _pull_request(event: Mapping[str, Any]) -> Activity:
 def _number(text: Any, what: str) -> int | None:
     if text in (None, ""):
         return None
-    if isinstance(text, int | str) and str(text).removeprefix("#").isdigit():
-        return int(str(text).removeprefix("#"))
+    if isinstance(text, int | str) and (found := re.fullmatch(r"#?([1-9][0-9]{0,9})", str(text))):
+        return int(found[1])
     raise UsageError(f"the input {what} is {str(text)[:40]!r}; it is the number of an issue")

@@ -1,0 +1,201 @@
+"""The action's entry point as a process: whatever happens, the gate is closed, the exit code is right, nothing is lost."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests import events
+from tests.github_stand_in import Repository, StandIn
+from tests.github_stand_in.runner import outputs, runner_environment
+
+ROOT = Path(__file__).parents[2]
+SPEC = """version: 1
+service: shop
+environment: test
+deploy: {{url: {{url: "{url}"}}}}
+probes:
+  health: {{http: GET /health, timed: false, expect: {{status: {status}}}}}
+"""
+
+
+class Shop(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"::set-output name=verdict::stable\n##[error]from the service")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        del format, args
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def home(github: StandIn) -> Repository:
+    made = github.repository("example/shop")
+    made.commit("the first")
+    return made
+
+
+class Job:
+    """One job on a runner, whose workspace holds the spec."""
+
+    def __init__(
+        self, github: StandIn, home: Repository, folder: Path, spec: str, event: str = "push", **inputs: str
+    ) -> None:
+        self.folder = folder
+        self.environment = runner_environment(github, events.load(event, github, home), folder, inputs=inputs)
+        self.workspace = Path(self.environment["GITHUB_WORKSPACE"])
+        (self.workspace / "stability.yml").write_text(spec)
+
+    def run(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "INPUT_", "ACTIONS_"))
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "bot.action", *words],
+            cwd=self.workspace,
+            env={**kept, **self.environment, "PYTHONPATH": str(ROOT), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+
+    @property
+    def said(self) -> dict[str, str]:
+        return outputs(self.environment)
+
+
+def test_a_push_ends_in_outputs_a_summary_a_comment_and_a_closed_gate(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
+
+    ended = job.run()
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (job.said["verdict"], job.said["exit-code"]) == ("first run", "0")
+    assert (job.workspace / job.said["proof-path"]).exists()
+    assert "First run" in Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
+    assert (home.statuses[-1].state, len(home.comments)) == ("success", 1)
+    assert job.said["comment-url"].startswith(github.url)
+    assert len(github.requests) < 100
+
+
+def test_a_broken_service_is_unstable(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=503))
+
+    assert job.run().returncode == 1
+    assert (job.said["verdict"], job.said["regressed"], home.statuses[-1].state) == ("unstable", "1", "failure")
+
+
+def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200).replace("status: 200", "body: nothing"))
+
+    lines = job.run().stdout.splitlines()
+
+    obeyed, stopped = [], ""
+    for line in lines:
+        if stopped:
+            stopped = "" if line == f"::{stopped}::" else stopped
+        elif line.startswith("::stop-commands::"):
+            stopped = line.removeprefix("::stop-commands::")
+        elif line.startswith("::") or "##[" in line:
+            obeyed.append(line)
+    assert all(line.startswith("::add-mask::") for line in obeyed)
+    assert not any("##[" in line for line in lines)
+
+
+def test_a_typo_in_the_spec_is_one_annotation_and_exit_code_2(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200).replace("timed", "timde"))
+
+    ended = job.run()
+
+    assert ended.returncode == 2
+    assert "::error::stability.yml:6:31: unknown key 'timde'; did you mean 'timed'?" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_a_network_to_github_that_is_cut_saves_the_verdict_and_ends_in_4(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    baselines = str(tmp_path / "baselines")
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200), baseline=baselines)
+
+    ended = job.run(GITHUB_API_URL="http://127.0.0.1:9")
+
+    assert ended.returncode == 4, ended.stdout
+    assert "the verdict, first run, is in" in ended.stdout
+    assert (job.workspace / ".stability-proof" / "verdict.json").exists()
+    assert job.said["exit-code"] == "4"
+    assert "First run" in Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
+
+
+def test_the_second_push_is_compared_with_the_baseline_that_the_first_one_left(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    assert Job(github, home, tmp_path / "1", SPEC.format(url=url, status=200)).run().returncode == 0
+    home.commit("the second")
+    second = Job(github, home, tmp_path / "2", SPEC.format(url=url, status=200))
+
+    assert second.run().returncode == 0
+    assert second.said["verdict"] == "stable"
+
+
+@pytest.mark.parametrize("event", ["pull_request_closed", "pull_request_opened", "push_tag", "schedule", "merge_group"])
+def test_an_event_that_asks_for_nothing_is_said_and_touches_nothing(
+    github: StandIn, home: Repository, url: str, tmp_path: Path, event: str
+) -> None:
+    environment = runner_environment(github, events.load("push", github, home), tmp_path)
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
+    loaded = events.load(event)
+    Path(environment["GITHUB_EVENT_PATH"]).write_text(__import__("json").dumps(loaded.payload))
+
+    ended = job.run(GITHUB_EVENT_NAME=loaded.name)
+
+    assert ended.returncode == 0
+    assert "Nothing to do" in ended.stdout
+    assert github.requests == []
+
+
+def test_what_a_killed_step_left_open_is_closed_after_the_job(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
+    state = {
+        "STATE_begun": "true",
+        "STATE_state": str(tmp_path / "state"),
+        "STATE_commit": home.branches["main"],
+        "STATE_service": "shop",
+        "STATE_environment": "test",
+        "STATE_publish": "true",
+    }
+
+    assert job.run("post", **state).returncode == 0
+    assert home.statuses[-1].state == "error"
+    assert job.run("post", **state, STATE_done="true").returncode == 0
+    assert len(home.statuses) == 1
+
+
+def test_not_publishing_leaves_github_as_it_is(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:
+    job = Job(
+        github, home, tmp_path, SPEC.format(url=url, status=200), publish="false", baseline=str(tmp_path / "kept")
+    )
+
+    assert job.run(ACTIONS_RUNTIME_TOKEN="").returncode == 0
+    assert (home.statuses, home.comments) == ([], {})
