@@ -123,6 +123,7 @@ class _Pass:
             vantage=self.request.vantage,
             seed=int(self.spec.digest[-8:], 16),
             time=self.spec.policy.time,
+            rounds=self.spec.policy.rounds,
         )
 
     def _judge(self, candidate: Run, baseline: Run | None) -> Verdict:

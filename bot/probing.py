@@ -44,6 +44,7 @@ async def observe(
         vantage=vantage,
         seed=int(spec.digest[-8:], 16),
         time=spec.policy.time,
+        rounds=spec.policy.rounds,
     )
     together = uuid.uuid4().hex
     session = Session(

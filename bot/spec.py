@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot import yaml_places
 from bot.deploy.registry import TARGETS
 from bot.deploy.target import Target
-from bot.judge.policy import Expected, Policy
+from bot.judge.policy import OWN_NAMES, Expected, Policy
 from bot.model import digest
 from bot.model.errors import SpecError, UsageError
 from bot.probes.identity import Identity
@@ -23,7 +23,7 @@ from bot.probes.registry import PROBES
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)\}")
-FILLED_IN = {"probes", "waivers", "today"}
+FILLED_IN = {"probes", "waivers", "identified"}
 """Fields of the policy that the `judge:` section does not have."""
 
 
@@ -124,7 +124,7 @@ def parse(text: bytes, name: str = "stability.yml", environ: Mapping[str, str] |
         identity=top.identity,
         logins=top.login,
         probes=probes,
-        policy=_policy(top.judge, probes, document),
+        policy=_policy(top, probes, document),
         issue=top.issue,
         secrets=tuple(secrets),
     )
@@ -185,8 +185,8 @@ def _kind(
 
 def _probe(name: str, section: Mapping[str, Any], document: yaml_places.Document) -> Probe:
     path = ("probes", name)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name) or name in {"deploy", "rollback"}:
-        message = f"{name!r} cannot name a probe: letters, digits, '.', '_' and '-', and not 'deploy' or 'rollback'"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name) or name in OWN_NAMES:
+        message = f"{name!r} cannot name a probe: letters, digits, '.', '_' and '-', and none of {', '.join(OWN_NAMES)}"
         raise SpecError(message, document.where(path, key=True))
     return _read(PROBES[_kind(section, PROBES, "a probe", path, document)], section, path, document)
 
@@ -207,8 +207,8 @@ def _deploy(section: Mapping[str, Any], document: yaml_places.Document) -> tuple
     return _read(TARGETS[kind], fields, ("deploy", kind), document), strategy
 
 
-def _policy(section: Mapping[str, Any], probes: Mapping[str, Probe], document: yaml_places.Document) -> Policy:
-    for key in section:
+def _policy(top: Top, probes: Mapping[str, Probe], document: yaml_places.Document) -> Policy:
+    for key in top.judge:
         if key in FILLED_IN:
             raise SpecError(f"unknown key {key!r}", document.where(("judge", key), key=True))
     expected = {
@@ -217,7 +217,8 @@ def _policy(section: Mapping[str, Any], probes: Mapping[str, Probe], document: y
         )
         for name, probe in probes.items()
     }
-    return _read(Policy, {**section, "probes": expected}, ("judge",), document)
+    filled_in = {"probes": expected, "identified": top.identity is not None}
+    return _read(Policy, {**top.judge, **filled_in}, ("judge",), document)
 
 
 def _check_logins(data: Mapping[str, Any], logins: Mapping[str, Login], document: yaml_places.Document) -> None:
