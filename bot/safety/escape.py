@@ -76,7 +76,7 @@ def _is_control(character: str) -> bool:
 
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&!$])")
-_STARTS_A_REFERENCE = re.compile(r"([@#]|://|\bwww\.|\bGH-)", re.IGNORECASE)
+_STARTS_A_REFERENCE = re.compile(r"(?<=[@#])|(?=://)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)", re.IGNORECASE)
 
 
 def prose(text: str, limit: int = 600) -> Markdown:
@@ -85,5 +85,5 @@ def prose(text: str, limit: int = 600) -> Markdown:
     Every mark that can begin inline Markdown is escaped (CommonMark 0.31, section 2.4), and a word joiner keeps
     mentions, issue references and automatic links from forming.
     """
-    line = _STARTS_A_REFERENCE.sub(lambda match: f"{match[0]}\u2060", terminal(text, limit))
+    line = _STARTS_A_REFERENCE.sub("\u2060", terminal(text, limit))
     return Markdown(_MARKUP.sub(r"\\\1", line))
