@@ -246,7 +246,9 @@ def _read(model: type[_Model], data: Any, path: yaml_places.Path, document: yaml
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        found = error.errors(include_url=False, include_input=False)
+        # a key that is misspelt is both unknown and missing: what was written is the better place to point at
+        first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
         inner = tuple(part for part in first["loc"])
         full = (*path, *inner)
         if first["type"] == "extra_forbidden":
