@@ -18,7 +18,8 @@ async def recover(folder: Path) -> list[str]:
         DeployError: another bot is at work there, or what is remembered cannot be understood.
     """
     lines: list[str] = []
-    for file in sorted(folder.glob(f"*/{state.FILE}")):
+    # not only where something is remembered: a bot may be killed just after the first thing that it started
+    for file in sorted(folder.glob(f"*/{state.LOCK}")):
         home = file.parent.resolve()
         with state.locked(home):
             lines += await recover_one(home)

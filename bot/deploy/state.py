@@ -12,6 +12,7 @@ from bot.model import Value
 from bot.model.errors import DeployError, FormatError
 
 FILE = "process.json"
+LOCK = "lock"
 Act = Literal["deploy", "switch", "rollback", "settle"]
 
 
@@ -113,7 +114,7 @@ def locked(folder: Path) -> Iterator[None]:
         ignored = folder.parent / ".gitignore"
         if not ignored.exists():  # it may be inside the user's checkout, which is none of git's business
             ignored.write_text("*\n")
-        file = (folder / "lock").open("w")
+        file = (folder / LOCK).open("w")
     except OSError as error:
         raise DeployError(f"{folder} cannot be used: {error.strerror}; name another folder for the state") from None
     with file:

@@ -415,17 +415,9 @@ async def test_two_bots_do_not_deploy_at_once(ground: Ground) -> None:
             async with target().open(ground.context()):
                 pass
         with pytest.raises(DeployError, match="another deploy of this service is under way"):
-            await recover_with_memory(ground)
+            await recover(ground.state)
         async with target().open(ground.context(service="bakery")):
             pass
-
-
-async def recover_with_memory(ground: Ground) -> None:
-    (ground.home / "process.json").write_text("{}")
-    try:
-        await recover(ground.state)
-    finally:
-        (ground.home / "process.json").unlink()
 
 
 async def test_names_that_share_a_hyphen_share_nothing(ground: Ground) -> None:

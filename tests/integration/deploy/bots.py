@@ -1,0 +1,91 @@
+"""A bot in a process of its own, which is killed by SIGKILL at a given moment: before or after any of its acts."""
+
+import asyncio
+import functools
+import inspect
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.deploy import processes, recovery, state, trees
+from tests.integration.deploy.ground import Ground, target
+
+Plan = Literal["accept", "roll back", "recover"]
+ACTS = ((state, "replace"), (trees, "add"), (trees, "remove"), (processes, "start"), (processes, "stop"))
+"""All that touches the world: what is remembered and forwarded to, work trees, processes."""
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([__name__])
+
+
+def killed(
+    ground: Ground, plan: Plan, moment: int, *, commit: str = "", previous: str | None = None, keep: bool
+) -> bool:
+    """Run a bot and kill it at the moment; False when it came to its end before."""
+    arguments = (ground.folder, plan, moment, commit, previous, keep)
+    process = _context.Process(target=_bot, args=arguments)
+    process.start()
+    process.join(20)
+    code, _ = process.exitcode, process.close()
+    assert code in (0, -signal.SIGKILL), f"the bot ended with {code}"
+    return code != 0
+
+
+def accepting(ground: Ground) -> Path:
+    """Is there once the bot has begun to accept its candidate."""
+    return ground.folder / "accepting"
+
+
+def _bot(folder: Path, plan: Plan, moment: int, commit: str, previous: str | None, keep: bool) -> None:
+    os.setsid()
+    ground = object.__new__(Ground)  # it is there already
+    ground.folder, ground.logged = folder, []
+    _count(moment)
+    asyncio.run(_work(ground, plan, commit, previous, keep=keep))
+
+
+async def _work(ground: Ground, plan: Plan, commit: str, previous: str | None, *, keep: bool) -> None:
+    if plan == "recover":
+        await recovery.recover(ground.state)
+        return
+    async with target(keep=keep).open(ground.context()) as deployer:
+        await deployer.previous(previous)
+        deployed = await deployer.deploy(commit)
+        assert deployed.observation.state == "measured", deployed.observation
+        if plan == "accept":
+            accepting(ground).touch()
+            await deployer.settle()
+        else:
+            await deployer.rollback()
+
+
+def _count(moment: int) -> None:
+    """See that the process is killed at the moment: an act has two, before and after it."""
+    left = iter(range(moment, -1, -1))
+
+    def pass_by() -> None:
+        if next(left, -1) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(act)
+        async def later(*words: Any, **more: Any) -> Any:
+            pass_by()
+            result = await act(*words, **more)
+            pass_by()
+            return result
+
+        @functools.wraps(act)
+        def now(*words: Any, **more: Any) -> Any:
+            pass_by()
+            result = act(*words, **more)
+            pass_by()
+            return result
+
+        return later if inspect.iscoroutinefunction(act) else now
+
+    for module, name in ACTS:
+        setattr(module, name, counted(getattr(module, name)))
