@@ -1,0 +1,59 @@
+"""A URL that is up already: named, never touched, and nothing there to roll back."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bot.deploy.registry import TARGETS
+from bot.deploy.url import UrlTarget
+from tests.integration.deploy import ground as lie
+from tests.integration.deploy.ground import Ground, name
+
+
+def url_target(**keys: object) -> UrlTarget:
+    return UrlTarget.model_validate({"url": "https://shop.example", **keys})
+
+
+async def test_what_is_up_is_the_candidate_and_its_commit_is_named_in_full(ground: Ground) -> None:
+    commit = ground.commit(lie.SERVES)
+
+    async with url_target().open(ground.context()) as deployer:
+        assert await deployer.previous(commit) is None
+        deployed = await deployer.deploy("HEAD")
+        assert await deployer.rollback() is None
+        await deployer.settle()
+
+    assert (deployed.subject.revision, deployed.subject.commit) == (name(commit), commit)
+    assert deployed.public_url == deployed.subject.url == "https://shop.example"
+    assert deployed.observation.state == "measured"
+    assert any("nothing here to roll back" in line for line in ground.logged)
+    assert not ground.state.exists()
+
+
+async def test_a_baseline_that_still_answers_is_the_previous_revision(ground: Ground) -> None:
+    keys = {"revision": "shop-7", "baseline": "https://old.example", "baseline_revision": "shop-6"}
+
+    async with url_target(**keys).open(ground.context()) as deployer:
+        previous = await deployer.previous(None)
+        deployed = await deployer.deploy(None)
+
+    assert previous is not None
+    assert (previous.subject.revision, previous.subject.url) == ("shop-6", "https://old.example")
+    assert (deployed.subject.revision, deployed.subject.commit) == ("shop-7", None)
+
+
+async def test_a_commit_that_nobody_here_knows_is_not_claimed(ground: Ground, tmp_path: Path) -> None:
+    async with url_target().open(ground.context(repository=tmp_path)) as deployer:
+        assert (await deployer.deploy("HEAD")).subject.commit is None
+        assert (await deployer.deploy("a" * 40)).subject.commit == "a" * 40
+
+
+@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "https://", ""])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        url_target(url=url)
+
+
+def test_the_targets_are_known_by_their_keys() -> None:
+    assert {key: target.kind for key, target in TARGETS.items()} == {"process": "process", "url": "url"}
