@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from bot.github.client import Client
+from bot.github.client import Client, Missing
 from bot.model import digest
 from bot.model.errors import GitHubError
 
@@ -90,8 +90,11 @@ class Artifacts:
         refused: list[str] = []
         for artifact in [each for each in found if each.get("name") == name][:LOOK_AT]:
             number = (artifact.get("workflow_run") or {}).get("id")
-            run = self.client.json("actions: read", "GET", f"{path}/runs/{number}") if number else {}
-            why = refusal(artifact, run, home) or self._not_an_ancestor(artifact, home)
+            try:
+                run = self.client.json("actions: read", "GET", f"{path}/runs/{number}") if number else {}
+                why = refusal(artifact, run, home) or self._not_an_ancestor(artifact, home)
+            except Missing:
+                why = "its run or its commit is not there any more"
             if why is None:
                 data = self._download(artifact["id"])
                 if digest(data) == artifact["digest"]:
@@ -135,26 +138,27 @@ class Artifacts:
 
         url = f"{self.client.api_url}/repos/{self.client.name}/actions/artifacts/{number}/zip"
         headers = {"Authorization": f"Bearer {self.client.token}", "User-Agent": "stability-proof"}
-        try:
-            with httpx.Client(timeout=30, follow_redirects=False) as http:
-                redirect = http.get(url, headers=headers)
-                place = redirect.headers.get("location")
-                if redirect.status_code != 302 or not place:
-                    raise GitHubError(f"the artifact #{number} cannot be had: GitHub answered {redirect.status_code}")
-                self._mask_signature(place)
+        with httpx.Client(timeout=30, follow_redirects=False) as http:
+
+            def stored() -> httpx.Response:
+                found = bytearray()
                 with http.stream("GET", place) as answer:
-                    if answer.status_code != 200:
-                        raise GitHubError(
-                            f"the artifact #{number} cannot be had: its store answered {answer.status_code}"
-                        )
-                    found = bytearray()
                     for chunk in answer.iter_bytes():
                         found += chunk
                         if len(found) > LARGEST:
                             raise GitHubError(f"the artifact #{number} is larger than {LARGEST:,} bytes")
-                    return bytes(found)
-        except httpx.HTTPError as error:
-            raise GitHubError(f"the artifact #{number} cannot be had: {type(error).__name__}") from None
+                return httpx.Response(answer.status_code, content=bytes(found))
+
+            what = f"the artifact #{number}"
+            redirect = self._patiently(what, lambda: http.get(url, headers=headers))
+            place = redirect.headers.get("location", "")
+            if redirect.status_code != 302 or not place:
+                raise GitHubError(f"{what} cannot be had: GitHub answered {redirect.status_code}")
+            self._mask_signature(place)
+            answer = self._patiently(what, stored)
+            if answer.status_code != 200:
+                raise GitHubError(f"{what} cannot be had: its store answered {answer.status_code}")
+            return answer.content
 
     def _backend_ids(self) -> tuple[str, str]:
         if not (self.runtime_token and self.results_url):
@@ -182,7 +186,12 @@ class Artifacts:
         if answer.status_code != 200:
             said = answer.text[:200]
             raise GitHubError(f"the artifact service answered {answer.status_code} to {method}: {said}")
-        found: dict[str, Any] = answer.json()
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise GitHubError(f"the artifact service's answer to {method} is not understood")
         return found
 
     def _put(self, http: "httpx.Client", url: str, data: bytes) -> None:

@@ -61,7 +61,7 @@ class Gate:
         return check.id
 
     def end_check(self, number: int | None, conclusion: str, title: str, summary: str, text: str = "") -> str | None:
-        """Complete the check, or create it complete, and give its URL."""
+        """Complete the check, or create it complete, and give its URL. A repeated one is harmless: the newest counts."""
         output: dict[str, Any] = {"title": title[:250], "summary": summary[:TEXT]}
         if text:
             output["text"] = text[:TEXT]
@@ -71,7 +71,6 @@ class Gate:
                 lambda: self.client.repository.create_check_run(
                     self.name, self.sha, status="completed", conclusion=conclusion, output=output, **self._link()
                 ),
-                repeatable=False,
             )
             return created.html_url
         check: CheckRun = self.client.call("checks: write", lambda: self.client.repository.get_check_run(number))

@@ -36,6 +36,9 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
 
     issue = client.call("issues: read", complete)
     before, reason = issue.state, issue.state_reason
+    if before == "closed" and reason in KEPT:
+        words = str(reason).replace("_", " ")
+        return IssueOutcome(number, before, before, f"#{number} stays closed: somebody closed it as {words}")
     if verdict == "stable":
         if before == "closed":
             return IssueOutcome(number, before, "closed", f"#{number} was closed already, and is confirmed")
@@ -47,8 +50,5 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
         return IssueOutcome(number, before, before, f"#{number} stays {before}: a first run compares with nothing")
     if before == "open":
         return IssueOutcome(number, before, "open", f"#{number} stays open")
-    if reason in KEPT:
-        words = str(reason).replace("_", " ")
-        return IssueOutcome(number, before, before, f"#{number} stays closed: somebody closed it as {words}")
     client.call("issues: write", lambda: issue.edit(state="open", state_reason="reopened"))
     return IssueOutcome(number, before, "open", f"#{number} is reopened")

@@ -4,13 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.github.client import Client, Missing
+from bot.github.client import Client, Denied, Missing
 from bot.model.errors import GitHubError
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest
 
-CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE)
+CLOSING = re.compile(
+    r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE
+)
 """GitHub's closing keywords: docs.github.com, "Linking a pull request to an issue"."""
 NAMED = re.compile(r"(?:^Merge pull request #(\d+) from )|(?:\(#(\d+)\)$)", re.MULTILINE)
 QUERY = """
@@ -29,11 +31,15 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
 
 @dataclass(frozen=True)
 class Links:
-    """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written."""
+    """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
+
+    `failed` says why GitHub did not give all the issues; those that the pull request's own words name are here even so.
+    """
 
     pull_request: int | None
     issues: tuple[int, ...]
     elsewhere: tuple[str, ...]
+    failed: str | None = None
 
 
 def find(client: Client, commit: str, number: int | None) -> Links:
@@ -47,15 +53,21 @@ def find(client: Client, commit: str, number: int | None) -> Links:
         return Links(None, (), ())
     here: dict[int, None] = {}
     elsewhere: dict[str, None] = {}
-    references = [*_references(client, pull.number)]
-    if pull.base.ref == pull.base.repo.default_branch:
-        references += [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(pull.body or "")]
-    for repository, issue in references:
+    failed = None
+    named = _keywords(client, pull)
+    try:
+        references = _references(client, pull.number)
+        # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
+        named = [each for each in named if each[0].lower() != client.name.lower()]
+    except GitHubError as error:
+        failed = None if isinstance(error, Denied | Missing) else str(error)
+        references = []
+    for repository, issue in (*references, *named):
         if repository.lower() == client.name.lower():
             here[issue] = None
         else:
             elsewhere[f"{repository}#{issue}"] = None
-    return Links(pull.number, tuple(here), tuple(elsewhere))
+    return Links(pull.number, tuple(here), tuple(elsewhere), failed)
 
 
 def _pull_request(client: Client, commit: str, number: int | None) -> "PullRequest | None":
@@ -92,19 +104,22 @@ def _pull(client: Client, number: int) -> "PullRequest | None":
         return None
 
 
+def _keywords(client: Client, pull: "PullRequest") -> list[tuple[str, int]]:
+    if pull.base.ref != pull.base.repo.default_branch:
+        return []
+    return [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(pull.body or "")]
+
+
 def _references(client: Client, number: int) -> list[tuple[str, int]]:
     owner, _, name = client.name.partition("/")
     found: list[tuple[str, int]] = []
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
-        try:
-            _, data = client.call(
-                "issues: read",
-                lambda given=variables: client.github.requester.graphql_query(QUERY, given),  # type: ignore[misc]
-            )
-        except GitHubError:
-            return found  # the keywords in the body are still read
+        _, data = client.call(
+            "issues: read",
+            lambda given=variables: client.github.requester.graphql_query(QUERY, given),  # type: ignore[misc]
+        )
         page: Any = data["data"]["repository"]["pullRequest"]["closingIssuesReferences"]
         found += [(node["repository"]["nameWithOwner"], node["number"]) for node in page["nodes"] if node]
         after = page["pageInfo"]["endCursor"]

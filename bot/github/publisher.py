@@ -65,6 +65,8 @@ class Publisher:
         self.done = Publication()
         found = self._try("the pull request", lambda: links.find(self.client, self.sha, self.activity.pull_request))
         where = found or links.Links(self.activity.pull_request, (), ())
+        if where.failed:
+            self.done.failed.append(f"the linked issues: {where.failed}")
         closing = tuple(number for number in where.issues if number != where.pull_request)
         self._comments(texts, where.pull_request, closing)
         self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
