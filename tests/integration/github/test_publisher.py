@@ -325,3 +325,112 @@ def test_an_artifact_of_a_commit_that_is_no_ancestor_is_refused(github: StandIn,
 def test_no_token_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(GitHubError, match="github-token"):
         Client("http://127.0.0.1:9", "", "example/chat")
+
+
+def test_a_post_on_a_commit_whose_fate_is_unknown_leaves_one_comment(github: StandIn, home: Repository) -> None:
+    sha = home.commit("straight to main")
+    github.fail("POST", rf"/commits/{sha}/comments$", after_effect=True)
+
+    publisher(github, home, sha).publish(texts(), "stable")
+
+    assert len(home.comments) == 1
+
+
+def test_a_post_that_github_never_takes_is_an_error_and_all_else_is_done(github: StandIn, home: Repository) -> None:
+    sha, pull, issue = merged(home)
+    github.fail("POST", rf"/issues/{pull}/comments$", times=99)
+    said = publisher(github, home, sha)
+
+    with pytest.raises(GitHubError, match=f"the comment on #{pull}"):
+        said.publish(texts("unstable"), "stable")
+
+    assert (len(ours(home, pull)), len(ours(home, issue))) == (0, 1)
+    assert (home.statuses[-1].state, home.issues[issue].state) == ("failure", "open")
+
+
+def test_a_comment_quoting_our_marker_further_down_is_not_edited(github: StandIn, home: Repository) -> None:
+    sha, pull, _ = merged(home, "")
+    quoted = home.comment(pull, f"> {KEY}\n{KEY}\nquoted", login="github-actions[bot]")
+
+    publisher(github, home, sha).publish(texts(), "stable")
+
+    assert quoted.body.endswith("quoted")
+    assert len(ours(home, pull)) == 1
+
+
+def test_each_environment_has_a_comment_of_its_own(github: StandIn, home: Repository) -> None:
+    sha, pull, _ = merged(home, "")
+    publisher(github, home, sha).publish(texts(), "stable")
+    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
+
+    Publisher(client, Activity(sha, "pushed"), sha, "chat", "production", None).publish(texts(), "stable")
+
+    assert len(home.comments_on(pull)) == 2
+    assert len({each.context for each in home.statuses}) == 2
+
+
+def test_links_that_github_failed_to_give_end_in_an_error_with_all_else_done(github: StandIn, home: Repository) -> None:
+    sha, pull, issue = merged(home)
+    github.fail("POST", "/graphql$", times=99)
+
+    with pytest.raises(GitHubError, match="the linked issues"):
+        publisher(github, home, sha).publish(texts("unstable"), "stable")
+
+    assert (len(ours(home, pull)), home.issues[issue].state) == (1, "open")
+
+
+def test_a_verdict_that_is_not_green_never_leaves_a_green_gate_of_an_earlier_one(
+    github: StandIn, home: Repository
+) -> None:
+    sha, _, issue = merged(home)
+    publisher(github, home, sha).publish(texts(), "stable")
+
+    second = publisher(github, home, sha)
+    second.begin()
+    assert home.statuses[-1].state == "pending"
+    second.publish(texts("inconclusive"), "stable")
+
+    newest = max(home.check_runs.values(), key=lambda each: each.id)
+    assert (home.statuses[-1].state, newest.conclusion, home.issues[issue].state) == (
+        "error",
+        "action_required",
+        "open",
+    )
+
+
+def test_in_a_private_repository_each_missing_permission_is_one_line_and_no_crash(
+    github: StandIn, home: Repository
+) -> None:
+    home.private = True
+    sha, pull, _ = merged(home, "")
+    every = {"contents": "read", "issues": "write", "pull_requests": "write", "statuses": "write", "checks": "write"}
+    for missing in ("checks", "statuses"):
+        given = {name: level for name, level in every.items() if name != missing}
+        said = publisher(github, home, sha, token=github.token(home.full_name, given))
+        said.begin()
+        done = said.publish(texts(), "stable")
+        assert [f"`{missing}: write`" in line for line in done.denied] == [True]
+    assert len(ours(home, pull)) == 1
+
+
+def test_what_was_denied_when_it_began_is_said_once(github: StandIn, home: Repository) -> None:
+    sha, _, _ = merged(home, "")
+    said = publisher(github, home, sha, token=github.personal_token(home.owner))
+
+    said.begin()
+
+    assert len(said.publish(texts(), "stable").denied) == 1
+
+
+def test_a_proof_that_could_not_say_that_it_began_still_ends_in_one_closed_check(
+    github: StandIn, home: Repository
+) -> None:
+    sha = home.commit("a commit")
+    github.fail("POST", "/check-runs$", times=1, after_effect=True)
+    said = publisher(github, home, sha)
+
+    said.begin()
+    said.abandon("x" * 500)
+
+    assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
+    assert len(home.statuses[-1].description or "") == 140
