@@ -31,7 +31,9 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
     active, expired = _by_date(policy.waivers, candidate.finished[:10])
     found = _distinct(_with_early_stop([*_of_the_runs(case), *_of_the_probes(case)]))
     findings = sorted((_waived(each, active) for each in found), key=rules.rank)
-    conclusion = rules.conclude(findings, _remarks(case, spec_digest, expired, findings), compared=baseline is not None)
+    conclusion = rules.conclude(
+        findings, policy.probes, _remarks(case, spec_digest, expired, findings), compared=baseline is not None
+    )
     inputs = Inputs(
         candidate=candidate.fingerprint(), baseline=baseline.fingerprint() if baseline else None, spec=spec_digest
     )

@@ -9,7 +9,7 @@ t-test under symmetry conditions*).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 BLOCK = 20
@@ -23,15 +23,16 @@ _PRECISION = 1e-9
 
 
 class Pairs:
-    """The logarithms of what both sides measured, in the order of the rounds; `lost` rounds have no pair.
+    """The logarithms of what both sides measured, in the order of the rounds.
 
-    Swap `before` and `after` where higher is better: the score is always that of "after is worse".
+    Swap `before` and `after` where higher is better: the score is always that of "after is worse". Of `lost` rounds
+    nobody knows what they would have shown; in `unsure` ones only the baseline failed.
     """
 
-    def __init__(self, before: Sequence[float], after: Sequence[float], lost: int = 0) -> None:
+    def __init__(self, before: Sequence[float], after: Sequence[float], lost: int = 0, unsure: int = 0) -> None:
         logs_before = [math.log(value) for value in before]
         logs_after = [math.log(value) for value in after]
-        self.lost = lost
+        self._lost, self._unsure = lost, unsure
         self._count = len(logs_before)
         self._blocks = [(logs_before[i:j], logs_after[i:j]) for i, j in _blocks(self._count)]
         self._sorted = [(sorted(b), sorted(a)) for b, a in self._blocks]
@@ -39,14 +40,13 @@ class Pairs:
     def __len__(self) -> int:
         return self._count
 
-    def score(self, shift: float, lost: int = 0) -> float:
-        """The self-normalised score of "the log ratio is more than `shift`".
+    def score(self, shift: float) -> float:
+        """The self-normalised score of "the log ratio is more than `shift`"."""
+        return _normalised(self._differences(shift), 0, 0)
 
-        `lost` rounds count as if they had been as bad as a round can be.
-        """
-        differences = self._differences(shift)
-        size = math.sqrt(math.fsum(each * each for each in differences) + lost * MOST * MOST)
-        return (math.fsum(differences) + lost * MOST) / size if size > 0 else 0.0
+    def worst_score(self, shift: float) -> float:
+        """The same, with each lost round as bad as a round can be, and each unsure one a toss of that size."""
+        return _normalised(self._differences(shift), self._lost, self._unsure)
 
     def _differences(self, shift: float) -> list[float]:
         centres: list[float] = []
@@ -78,29 +78,10 @@ class Pairs:
             high, step = high + step, 2 * step
         return low, high
 
-    def solve(self, wanted: float, low: float, high: float, lost: int = 0) -> float:
-        """The shift between `low` and `high` at which the score falls through `wanted` (regula falsi, Illinois).
 
-        Where it does not fall through it there, the end on whose far side it must lie.
-        """
-        at_low, at_high = self.score(low, lost) - wanted, self.score(high, lost) - wanted
-        side = 0
-        for _ in range(60):
-            if high - low <= _PRECISION or at_low <= 0 or at_high >= 0:
-                break
-            middle = (low * at_high - high * at_low) / (at_high - at_low)
-            at = self.score(middle, lost) - wanted
-            if at > 0:
-                low, at_low = middle, at
-                at_high = at_high / 2 if side > 0 else at_high
-                side = 1
-            else:
-                high, at_high = middle, at
-                at_low = at_low / 2 if side < 0 else at_low
-                side = -1
-        if at_low <= 0:
-            return low
-        return high if at_high >= 0 else (low + high) / 2
+def _normalised(differences: list[float], lost: int, unsure: int) -> float:
+    size = math.sqrt(math.fsum(each * each for each in differences) + (lost + unsure) * MOST * MOST)
+    return (math.fsum(differences) + lost * MOST) / size if size > 0 else 0.0
 
 
 def _scale(distances: list[float]) -> float:
@@ -126,27 +107,52 @@ def interval(pairs: Pairs, z_bad: float, z_good: float, bad: float, good: float)
     it, so that the interval never says another thing than the test. A bound is infinite where there is none: so many
     rounds were lost that no ratio is too large.
     """
-    middle = pairs.solve(0.0, *pairs.around())
+    middle = _solve(pairs.score, 0.0, *pairs.around())
     if pairs.score(bad) >= z_bad:
-        low = pairs.solve(z_bad, bad, max(bad, middle))
+        low = _solve(pairs.score, z_bad, bad, max(bad, middle))
     else:
-        low = _search(pairs, z_bad, min(bad, middle), -1, 0)
-    if pairs.score(good, pairs.lost) <= -z_good:
-        high = pairs.solve(-z_good, min(good, middle), good, pairs.lost)
+        low = _search(pairs.score, z_bad, min(bad, middle), -1)
+    if pairs.worst_score(good) <= -z_good:
+        high = _solve(pairs.worst_score, -z_good, min(good, middle), good)
     else:
-        high = _search(pairs, -z_good, max(good, middle), 1, pairs.lost)
+        high = _search(pairs.worst_score, -z_good, max(good, middle), 1)
     return Interval(middle, min(low, middle), max(high, middle))
 
 
-def _search(pairs: Pairs, wanted: float, start: float, direction: int, lost: int) -> float:
+def _search(score: Callable[[float], float], wanted: float, start: float, direction: int) -> float:
     """The nearest crossing of `wanted` on one side of `start`, in growing steps."""
     near, step = start, 0.01
     while abs(near) < _FARTHEST:
         far = near + direction * step
-        if direction * (pairs.score(far, lost) - wanted) <= 0:
-            return pairs.solve(wanted, min(near, far), max(near, far), lost)
+        if direction * (score(far) - wanted) <= 0:
+            return _solve(score, wanted, min(near, far), max(near, far))
         near, step = far, 2 * step
     return direction * math.inf
+
+
+def _solve(score: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """The shift between `low` and `high` at which the score falls through `wanted`: regula falsi, Illinois' variant.
+
+    Where it does not fall through it there, the end on whose far side it must lie.
+    """
+    at_low, at_high = score(low) - wanted, score(high) - wanted
+    side = 0
+    for _ in range(60):
+        if high - low <= _PRECISION or at_low <= 0 or at_high >= 0:
+            break
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        at = score(middle) - wanted
+        if at > 0:
+            low, at_low = middle, at
+            at_high = at_high / 2 if side > 0 else at_high
+            side = 1
+        else:
+            high, at_high = middle, at
+            at_low = at_low / 2 if side < 0 else at_low
+            side = -1
+    if at_low <= 0:
+        return low
+    return high if at_high >= 0 else (low + high) / 2
 
 
 def median(values: Sequence[float]) -> float:

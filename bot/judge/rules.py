@@ -1,6 +1,6 @@
 """From findings to one word, its risk and its readiness, and the rules that fired in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from bot.judge.basis import BLOCKING, SEVERITIES
@@ -19,8 +19,10 @@ class Conclusion(NamedTuple):
     rules: tuple[str, ...]
 
 
-def conclude(findings: Sequence[Finding], remarks: Iterable[str], *, compared: bool) -> Conclusion:
-    """Apply the rules. Waived findings are said, and do not count."""
+def conclude(
+    findings: Sequence[Finding], expected: Collection[str], remarks: Iterable[str], *, compared: bool
+) -> Conclusion:
+    """Apply the rules. Waived findings are said, and do not count; `expected` are the probes of the spec."""
     counted = [each for each in findings if each.waiver is None]
     blocking = [each for each in counted if each.status in BAD and each.severity in BLOCKING]
     missing = [each for each in counted if each.status == "not measured" and each.probe != "rollback"]
@@ -32,7 +34,7 @@ def conclude(findings: Sequence[Finding], remarks: Iterable[str], *, compared: b
         return Conclusion(
             "inconclusive", "high" if critical else "medium", "needs evidence", (_not_measured(missing), *said)
         )
-    if not any(_is_evidence(each) for each in findings):
+    if not any(each.probe in expected and _is_seen(each) for each in findings):
         return Conclusion("inconclusive", "high", "needs evidence", ("nothing was measured", *said))
     warned = [each for each in findings if _is_warning(each)]
     readiness: Readiness = "approved with warnings" if warned else "approved"
@@ -61,18 +63,9 @@ def rank(finding: Finding) -> tuple[int, int]:
     return (_AFTER.get(finding.status, 8), 0)
 
 
-def _is_evidence(finding: Finding) -> bool:
-    """Whether it says that something of the service itself was seen."""
-    return (
-        finding.kind != "probe"
-        and finding.status not in ("not measured", "gone")
-        and finding.probe
-        not in (
-            "deploy",
-            "rollback",
-            "baseline",
-        )
-    )
+def _is_seen(finding: Finding) -> bool:
+    """Whether it says something that was seen of the service."""
+    return finding.kind != "probe" and finding.status not in ("not measured", "gone")
 
 
 def _is_warning(finding: Finding) -> bool:

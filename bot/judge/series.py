@@ -7,7 +7,7 @@ from bot.judge import failing, location, sequential
 from bot.judge.basis import Basis
 from bot.judge.pairing import answered
 from bot.judge.policy import Policy
-from bot.judge.weighing import Errors, Weighed, weigh
+from bot.judge.weighing import Errors, Weighed, settle
 from bot.model import Comparison, Finding, Series, Status, six
 from bot.model.duration import format_duration
 
@@ -141,7 +141,7 @@ def _paired(basis: Basis, policy: Policy, new: Series, old: Series, error: Error
         remedy = "measure both with this version"
         yield basis.finding(new.id, "series", "not measured", severity=severity, reason=reason, remedy=remedy)
         return
-    weighed = weigh(policy, basis.name, new, old, error)
+    weighed = settle(policy, basis.name, new, old, error)
     yield from failing.compare(basis, policy, new, old, weighed.rounds, error)
     if weighed.pairs is None:
         yield _too_little(basis, new, shown, weighed)

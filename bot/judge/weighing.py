@@ -56,18 +56,39 @@ class Weighed(NamedTuple):
 
 
 def weigh(policy: Policy, probe: str, new: Series, old: Series, error: Errors) -> Weighed:
-    """Look at two series. Only the pairs up to the last planned look count, so that no look is an extra one."""
+    """What the latest look shows: for the watch, which has asked at every look before."""
     rounds = join(new, old)
     index = sequential.look(len(rounds.pairs), policy.rounds)
-    if index is None:
-        return Weighed("open", rounds)
+    return Weighed("open", rounds) if index is None else _look(policy, probe, new, rounds, error, index)
+
+
+def settle(policy: Policy, probe: str, new: Series, old: Series, error: Errors) -> Weighed:
+    """What all looks show, one after the other: a regression counts at whichever look it was shown, and so does the rest.
+
+    A series that was found fine is not measured any more. To ask again because more samples happen to be there would be
+    to look until the answer is another; only a regression still counts then.
+    """
+    rounds = join(new, old)
+    last = sequential.look(len(rounds.pairs), policy.rounds)
+    found = latest = Weighed("open", rounds)
+    for index in range(0 if last is None else last + 1):
+        latest = _look(policy, probe, new, rounds, error, index)
+        if latest.word == "regressed":
+            return latest
+        if found.word == "open" or (found.word == "fine" and latest.word == "improved"):
+            found = latest
+    return found
+
+
+def _look(policy: Policy, probe: str, series: Series, rounds: Rounds, error: Errors, index: int) -> Weighed:
+    """One look, at just the pairs that it was planned for."""
     used = rounds.pairs[: sequential.looks(policy.rounds)[index]]
     if min(min(pair.before, pair.after) for pair in used) <= 0:
         return Weighed("open", rounds)
-    lost = sum(1 for key in rounds.lost if key <= used[-1].key)
     before, after = [pair.before for pair in used], [pair.after for pair in used]
-    limits = _limits(policy, probe, new, location.median(before))
-    pairs = Pairs(before, after, lost) if new.better == "lower" else Pairs(after, before, lost)
+    limits = _limits(policy, probe, series, location.median(before))
+    sides = (before, after) if series.better == "lower" else (after, before)
+    pairs = Pairs(*sides, lost=len(rounds.lost), unsure=rounds.better)
     z_bad = sequential.boundaries(error.slower, policy.rounds)[index]
     z_good = sequential.boundaries(error.fine, policy.rounds)[index]
     return Weighed(_word(pairs, limits, z_bad, z_good), rounds, pairs, limits, z_bad, z_good)
@@ -76,9 +97,9 @@ def weigh(policy: Policy, probe: str, new: Series, old: Series, error: Errors) -
 def _word(pairs: Pairs, limits: Limits, z_bad: float, z_good: float) -> Word:
     if pairs.score(limits.bad) >= z_bad:
         return "regressed"
-    if pairs.score(limits.good, pairs.lost) > -z_good:
+    if pairs.worst_score(limits.good) > -z_good:
         return "open"
-    return "improved" if pairs.score(-limits.bad, pairs.lost) <= -z_bad else "fine"
+    return "improved" if pairs.worst_score(-limits.bad) <= -z_bad else "fine"
 
 
 def _limits(policy: Policy, probe: str, series: Series, before: float) -> Limits:

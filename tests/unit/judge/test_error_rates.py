@@ -1,0 +1,162 @@
+"""The boundaries are the published ones, and by simulation the errors are as rare as they are said to be.
+
+The simulations are small and seeded: they hold the order of magnitude. The exact table is a benchmark's matter.
+"""
+
+import math
+import random
+
+import pytest
+
+from bot.judge import sequential, watch
+from bot.judge.policy import Policy
+from bot.judge.weighing import errors, settle
+from bot.model import Series
+from tests.unit.judge.cases import latencies, policy, timed
+from tests.unit.samples import series
+
+SUITES = 60
+METRICS = 5
+
+
+def test_one_look_has_the_normal_distributions_own_boundary() -> None:
+    assert sequential.boundaries(0.05, 20) == pytest.approx((1.6449,), abs=2e-3)
+    assert sequential.boundaries(0.0025, 20) == pytest.approx((2.8070,), abs=2e-3)
+
+
+@pytest.mark.parametrize(("alpha", "most"), [(0.05, 100), (0.0025, 400)])
+def test_all_looks_together_spend_the_budget(alpha: float, most: int) -> None:
+    """Random walks cross the boundary as often as they may: by simulation, weighted so that rare events are seen.
+
+    The walk drifts towards the boundary, and each crossing counts by its likelihood ratio (Siegmund, 1976).
+    """
+    dice = random.Random(3)
+    looks, limits = sequential.looks(most), sequential.boundaries(alpha, most)
+    drift = 3.0 / math.sqrt(most)
+    total = 0.0
+    walks = 4000
+    for _ in range(walks):
+        at, place = 0, 0.0
+        for pairs, limit in zip(looks, limits, strict=True):
+            place += dice.gauss(drift * (pairs - at), math.sqrt(pairs - at))
+            at = pairs
+            if place >= limit * math.sqrt(pairs):
+                total += math.exp(-drift * place + drift * drift * at / 2)
+                break
+    assert total / walks == pytest.approx(alpha, rel=0.08)
+
+
+def test_looks_grow_sparser_and_end_at_the_cap() -> None:
+    for most in (20, 25, 100, 399, 2000, 5000):
+        found = sequential.looks(most)
+        assert found[0] == 20
+        assert found[-1] == most
+        assert list(found) == sorted(set(found))
+        assert len(found) < 60
+    assert [sequential.look(pairs, 100) for pairs in (0, 19, 20, 29, 30, 100, 900)] == [None, None, 0, 0, 1, 8, 8]
+
+
+class Suite:
+    """Suites of correlated, drifting, heavy-tailed latencies: candidate and baseline share their environment."""
+
+    def __init__(self, seed: int, ratio: float) -> None:
+        dice = random.Random(seed)
+        self.pairs = [self._metric(dice, ratio) for _ in range(METRICS)]
+
+    def _metric(self, dice: random.Random, ratio: float) -> tuple[Series, Series]:
+        environment = 0.0
+        sides: tuple[list[float | None], list[float | None]] = ([], [])
+        for _ in range(100):
+            environment = 0.95 * environment + dice.gauss(0, 0.05)
+            for values, factor in zip(sides, (ratio, 1.0), strict=True):
+                pause = dice.uniform(3, 8) if dice.random() < 0.02 else 1.0
+                values.append(200 * factor * pause * math.exp(environment + dice.gauss(0, 0.15)))
+        return series(sides[0]), series(sides[1])
+
+    def words(self, by: Policy) -> list[str]:
+        error = errors(by, METRICS)
+        return [settle(by, "health", new, old, error).word for new, old in self.pairs]
+
+
+BY = policy(timed=True, rounds=100)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.02])
+def test_a_suite_that_is_no_worse_than_the_margin_is_rarely_called_worse(ratio: float) -> None:
+    """Nominal 4 %: of 60 suites 2.4 are expected; 7 or more have a probability of 0.9 %."""
+    alarms = sum("regressed" in Suite(seed, ratio).words(BY) for seed in range(SUITES))
+    assert alarms <= 6
+
+
+def test_a_series_that_is_worse_by_its_budget_is_rarely_called_fine() -> None:
+    """Nominal 5 % of 300 series: 15 are expected; 27 or more have a probability of 0.3 %."""
+    words = [word for seed in range(SUITES) for word in Suite(seed, 1.10).words(BY)]
+    assert sum(word in ("fine", "improved") for word in words) <= 26
+
+
+def test_a_fifth_slower_is_found() -> None:
+    words = [word for seed in range(20) for word in Suite(seed, 1.25).words(BY)]
+    assert words.count("regressed") >= 0.9 * len(words)
+
+
+def test_the_interval_covers_the_truth_at_every_look() -> None:
+    """Nominal 94.2 % for a series, over all looks together; asked here at one look, which is less strict."""
+    from bot.judge import location
+
+    error = errors(BY, METRICS)
+    misses = 0
+    for seed in range(SUITES):
+        for new, old in Suite(seed, 1.05).pairs:
+            found = settle(policy(timed=True, rounds=100, budget={"default": "2.1%"}), "health", new, old, error)
+            assert found.pairs is not None
+            bounds = location.interval(found.pairs, found.z_bad, found.z_good, found.limits.bad, found.limits.good)
+            misses += not bounds.low <= math.log(1.05) <= bounds.high
+    assert misses <= 0.058 * SUITES * METRICS + 8
+
+
+def test_the_watch_decides_as_the_judge_does_and_stops() -> None:
+    by = policy(timed=True)
+    key = ("health", "latency")
+    for seed, ratio in ((1, 1.0), (2, 1.3), (3, 1.06)):
+        new, old = (
+            timed(latencies(seed + 100 * side, 400, ratio=ratio if side == 0 else 1.0)).series[0] for side in (0, 1)
+        )
+        look, shown = watch(by), None
+        for count in range(10, 401, 10):
+            cut = [each.model_copy(update={"samples": each.samples[:count]}) for each in (new, old)]
+            seen = look({key: cut[0]}, {key: cut[1]})
+            shown = settle(by, "health", cut[0], cut[1], errors(by, 1))
+            assert (key in seen.decided) == (shown.word != "open")
+            if seen.stop:
+                break
+        assert shown is not None
+        assert shown.word == {1.0: "fine", 1.3: "regressed"}.get(ratio, shown.word)
+
+
+def test_the_watch_does_not_stop_for_what_does_not_block() -> None:
+    keys = [("a", "latency"), ("b", "latency")]
+    new = {keys[0]: series([*latencies(1, 60, ratio=2)]), keys[1]: series([*latencies(3, 60, noise=0.9)])}
+    old = {keys[0]: series([*latencies(2, 60)]), keys[1]: series([*latencies(4, 60, noise=0.9)])}
+    assert watch(policy("a", "b", timed=True))(new, old).stop
+    minor = watch(policy("a", "b", timed=True, severity="minor"))(new, old)
+    assert (minor.decided, minor.stop) == (frozenset(keys[:1]), False)
+
+
+def test_the_watch_goes_on_while_failures_are_undecided() -> None:
+    key = ("health", "latency")
+    one: list[float | None] = [None, *latencies(1, 399)]
+    look = watch(policy(timed=True))
+    decided_at = None
+    for count in range(10, 401, 10):
+        seen = look({key: series(one[:count])}, {key: series([*latencies(2, count)])})
+        if key in seen.decided:
+            decided_at = decided_at or count
+    assert decided_at is not None
+    assert 200 <= decided_at <= 300
+
+
+def test_a_watch_without_a_baseline_wants_enough_to_record() -> None:
+    key = ("health", "latency")
+    look = watch(policy(timed=True))
+    assert look({key: series([*latencies(1, 10)])}, {}) == (frozenset(), False)
+    assert look({key: series([*latencies(1, 20)])}, {}) == (frozenset({key}), True)
