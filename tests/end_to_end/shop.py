@@ -67,8 +67,8 @@ deploy:
   process: {command: "{python} service.py {port}", ready: /health, port: PORT, keep: true}
 identity: {header: x-revision}
 probes:
-  health: {http: GET /health, timeout: 2s, expect: {status: 200, json: {status: healthy}}}
-  stock: {http: GET /stock, timeout: 2s, expect: {status: 200, json: {apples: 3}}}
+  health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
+  stock: {http: GET /stock, timeout: 4s, expect: {status: 200, json: {apples: 3}}}
 judge: {budget: {latency: 100%}, floor: {latency: 50ms}, time: 3s}
 """
 

@@ -27,7 +27,7 @@ def open_shop(shop: Shop) -> Shop:
     """A shop whose first, healthy revision serves."""
     shop.commit(shops.HEALTHY)
     first = shop.run("run")
-    assert first.returncode == 0, first.stderr
+    assert first.returncode == 0, first.stdout + first.stderr
     return shop
 
 
