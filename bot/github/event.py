@@ -1,5 +1,6 @@
 """From an event to what is to be done: a pure function."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,11 +42,14 @@ def activity(name: str, event: Mapping[str, Any], sha: str, ref: str, inputs: Ma
             found = Activity(sha, f"asked for by hand on {ref or sha}")
         else:
             found = Activity(None, f"the event {name!r} asks for nothing here; use push or workflow_dispatch")
+        found = dataclasses.replace(found, commit=_commit(found.commit, name))
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"the event {name!r} is not as GitHub sends it: {type(error).__name__}: {error}") from None
-    if found.commit is not None and inputs.get("commit"):
-        found = Activity(inputs["commit"], found.reason, found.pull_request)
-    return Activity(found.commit, found.reason, found.pull_request, issue)
+    wanted = inputs.get("commit")
+    if found.commit is not None and wanted and wanted != found.commit:
+        # another commit than the merge: what is proven of it says nothing of the pull request, nor of its issues
+        found = Activity(wanted, found.reason)
+    return dataclasses.replace(found, issue=issue)
 
 
 def _push(event: Mapping[str, Any]) -> Activity:
@@ -54,7 +58,7 @@ def _push(event: Mapping[str, Any]) -> Activity:
         return Activity(None, f"{ref} was deleted")
     if ref != f"refs/heads/{default}":
         return Activity(None, f"{ref} is not the default branch, {default}")
-    return Activity(event["after"], f"pushed to {default}")
+    return Activity(str(event["after"]), f"pushed to {default}")
 
 
 def _pull_request(event: Mapping[str, Any]) -> Activity:
@@ -71,6 +75,12 @@ def _pull_request(event: Mapping[str, Any]) -> Activity:
     if not commit:
         return Activity(None, f"pull request #{number} has no merge commit yet; run it again")
     return Activity(commit, f"pull request #{number} was merged", number)
+
+
+def _commit(text: Any, name: str) -> str | None:
+    if text is None or (isinstance(text, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text)):
+        return text
+    raise UsageError(f"the event {name!r} is not as GitHub sends it: its commit is {str(text)[:60]!r}, no full SHA")
 
 
 def _number(text: Any, what: str) -> int | None:

@@ -139,3 +139,18 @@ def test_an_event_of_any_shape_is_an_activity_or_one_error_of_usage(name: str, e
     except UsageError:
         return
     assert found.commit is None or isinstance(found.commit, str)
+
+
+@pytest.mark.parametrize("after", [5, "x", None, ["a"], "A" * 40, "a" * 39, "a" * 40 + "\n"])
+def test_a_push_of_what_is_no_commit_is_refused_and_not_taken_for_nothing_to_do(after: Any) -> None:
+    payload = load("push").payload
+    default = payload["repository"]["default_branch"]
+    changes = {"ref": f"refs/heads/{default}", "after": after, "deleted": False}
+    with pytest.raises(UsageError, match="full SHA"):
+        activity("push", payload | changes, SHA, REF, {})
+
+
+def test_what_is_proven_of_another_commit_says_nothing_of_the_pull_request() -> None:
+    merge = asked("pull_request_merged")
+    assert asked("pull_request_merged", {"commit": "b" * 40}).pull_request is None
+    assert asked("pull_request_merged", {"commit": merge.commit or ""}) == merge
