@@ -4,6 +4,7 @@ PyGithub sends a POST again after a 5xx and never a PATCH. Here what can be repe
 is unknown the caller looks again; and all waiting together has one bound.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,10 @@ _T = TypeVar("_T")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 LITTLE = 8.0
 """Seconds of waiting that are left once GitHub was out of reach for a whole round of tries."""
+SECONDARY = 60.0
+"""Seconds to wait at a secondary limit that says no time of its own (docs.github.com, "Rate limits for the REST API")."""
+MISREAD = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What comes of reading an answer that is not as GitHub describes it: a proxy's page, say, with the status 200."""
 
 
 class Denied(GitHubError):
@@ -28,8 +33,17 @@ class Denied(GitHubError):
     """
 
     def __init__(self, permission: str, said: str) -> None:
-        super().__init__(f"the token may not do this ({said}); add `{permission}` to the job's permissions")
+        super().__init__(_advice(permission, said))
         self.permission = permission
+
+
+def _advice(permission: str, said: str) -> str:
+    """What to do about a refusal. Not every one is about a permission."""
+    if "authenticate via a GitHub App" in said:
+        return f"a personal token cannot do this ({said}); give `github-token: ${{{{ github.token }}}}`"
+    if re.search(r"\b(?:locked|archived|SAML|IP allow list)\b", said, re.IGNORECASE):
+        return f"GitHub refuses this, whatever the permissions: {said}"
+    return f"the token may not do this ({said}); add `{permission}` to the job's permissions"
 
 
 class Unsure(GitHubError):
@@ -89,7 +103,7 @@ class Client:
         Raises:
             Denied, Missing: GitHub says no.
             Unsure: it is not repeatable, and failed in a way that leaves open whether it was done.
-            GitHubError: GitHub is out of reach, or the patience is at its end.
+            GitHubError: GitHub is out of reach, answers what it never does, or the patience is at its end.
         """
         from github import GithubException
         from requests import RequestException
@@ -108,6 +122,9 @@ class Client:
                     self._patience = min(self._patience, LITTLE)
                     raise GitHubError(said) from None
                 wait = pause
+            except MISREAD as error:
+                said = f"GitHub's answer is not as GitHub describes it: {type(error).__name__}: {str(error)[:100]}"
+                raise (GitHubError if repeatable else Unsure)(said) from error
             self._sleep(wait, time.monotonic() - began)
         raise GitHubError("GitHub cannot be reached")
 
@@ -115,9 +132,10 @@ class Client:
         """How long to wait before the next try; raises where there is none."""
         status, said = error.status, _said(error)
         headers = {key.lower(): value for key, value in (error.headers or {}).items()}
-        limited = status == 429 or (status == 403 and ("rate limit" in said.lower() or "retry-after" in headers))
+        about_rates = re.search("rate limit|abuse detection", said, re.IGNORECASE)
+        limited = status == 429 or (status == 403 and (about_rates is not None or "retry-after" in headers))
         if limited and pause is not None:
-            return _asked_for(headers, pause)
+            return _asked_for(headers)
         if limited:
             raise GitHubError(f"GitHub's rate limit is used up: {said}")
         if status >= 500 and not repeatable:
@@ -146,9 +164,9 @@ def _said(error: Any) -> str:
     return str(message or error)[:300]
 
 
-def _asked_for(headers: dict[str, str], otherwise: float) -> float:
+def _asked_for(headers: dict[str, str]) -> float:
     if headers.get("retry-after", "").isdigit():
         return float(headers["retry-after"])
     if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
         return max(1.0, float(headers["x-ratelimit-reset"]) - time.time())
-    return otherwise
+    return SECONDARY

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from bot.github.client import Client, Unsure
+from bot.github.client import Client, Denied, Missing, Unsure
 from bot.model.errors import GitHubError
 
 LIMIT = 65_536
@@ -39,13 +39,32 @@ class Sticky:
 
     @property
     def author(self) -> str:
-        """Our own login. A token of Actions may not ask who it is."""
+        """Our own login.
+
+        Raises:
+            GitHubError: GitHub did not say. Then nothing may be written: whoever does not know its own comment makes a
+                second one.
+        """
         if self._author is None:
             try:
-                self._author = self.client.call("", lambda: self.client.github.get_user().login)
-            except GitHubError:
-                self._author = ACTIONS
+                self._author = self.client.call("metadata: read", lambda: self.client.github.get_user().login)
+            except Denied:
+                self._author = self._app()
         return self._author
+
+    def _app(self) -> str:
+        """The login of the app that the token belongs to: it may not ask for its user, but for who is looking."""
+
+        def ask() -> str:
+            _, data = self.client.github.requester.graphql_query("query { viewer { login } }", {})
+            return str(data["data"]["viewer"]["login"])
+
+        try:
+            name = self.client.call("metadata: read", ask)
+        except (Denied, Missing):
+            return ACTIONS
+        # REST says github-actions[bot] of what GraphQL may call github-actions
+        return name.removesuffix("[bot]") + "[bot]"
 
     def on_issue(self, number: int, body: str) -> str:
         """Write it on an issue or a pull request, and give its URL."""
@@ -64,12 +83,14 @@ class Sticky:
         for _ in range(TRIES):
             mine = self.client.call(permission, lambda: self._mine(comments()))
             if mine is not None:
-                return self._edit(permission, mine, text)
+                try:
+                    return self._edit(permission, mine, text)
+                except Missing:
+                    continue  # somebody deleted it meanwhile
             try:
-                created: _Comment = self.client.call(permission, lambda: create(text), repeatable=False)
+                return self.client.call(permission, lambda: _url(create(text)), repeatable=False)
             except Unsure:
                 continue  # it may be there: look again before it is sent again
-            return created.html_url
         raise GitHubError("GitHub would not take the comment")
 
     def _edit(self, permission: str, comment: _Comment, text: str) -> str:
@@ -92,14 +113,27 @@ def fitting(text: str) -> str:
     whole, _, last = cut.rpartition("\n")
     if len(last) < len(whole):
         cut = whole
-    fence = ""
-    for line in cut.splitlines():
+    fence, opened = _left_open(cut)
+    closing = (f"\n{fence}" if fence else "") + "\n\n</details>" * opened
+    ending = "\n\n*This comment was cut: the rest is in the full report.*\n"
+    return cut + closing[: ROOM - len(ending)] + ending
+
+
+def _left_open(text: str) -> tuple[str, int]:
+    """The fence that is open at the end, and how many details are. What a fence shows opens and closes nothing."""
+    fence, opened = "", 0
+    for line in text.splitlines():
         ticks = re.match("`{3,}", line)
         if ticks and not fence:
             fence = ticks[0]
         elif ticks and len(ticks[0]) >= len(fence) and not line.strip("` "):
             fence = ""
-    opened = cut.count("<details>") - cut.count("</details>")
-    closing = (f"\n{fence}" if fence else "") + "\n\n</details>" * opened
-    ending = "\n\n*This comment was cut: the rest is in the full report.*\n"
-    return cut + closing[: ROOM - len(ending)] + ending
+        elif not fence:
+            opened = max(0, opened + len(re.findall(r"<details\b", line)) - line.count("</details>"))
+    return fence, opened
+
+
+def _url(comment: _Comment) -> str:
+    if not isinstance(comment.html_url, str):
+        raise TypeError("a comment without an address")
+    return comment.html_url

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bot.github.client import Client, Denied, Missing, Unsure
+from bot.github.client import SECONDARY, Client, Denied, Missing, Unsure
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Repository, StandIn
 from tests.integration.servers import unused_url
@@ -137,3 +137,48 @@ def test_no_error_shows_the_token(github: StandIn, client: Client) -> None:
     with pytest.raises(GitHubError) as caught:
         title(client)
     assert client.token not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    "words", ["You have exceeded a secondary rate limit.", "You have triggered an abuse detection."]
+)
+def test_a_limit_that_names_no_time_is_given_a_minute(github: StandIn, client: Client, words: str) -> None:
+    github.fail("GET", "/issues/1$", status=403, body={"message": words})
+    client._patience = SECONDARY - 1
+    with pytest.raises(GitHubError, match="did not recover"):
+        title(client)
+    assert github.count("GET") == 1, "it was not asked again at once"
+
+
+@pytest.mark.parametrize(
+    ("said", "advice", "not_advised"),
+    [
+        ("You must authenticate via a GitHub App.", "github-token: ${{ github.token }}", "add `"),
+        ("Unable to create comment because issue is locked.", "whatever the permissions", "add `"),
+        ("Repository was archived so is read-only.", "whatever the permissions", "add `"),
+        ("Resource not accessible by integration", "add `issues: write`", "personal"),
+    ],
+)
+def test_a_refusal_comes_with_the_remedy_that_helps(
+    github: StandIn, client: Client, said: str, advice: str, not_advised: str
+) -> None:
+    github.fail("POST", "/comments$", status=403, body={"message": said})
+    with pytest.raises(Denied) as caught:
+        client.call("issues: write", lambda: client.repository.get_issue(1).create_comment("hello"))
+    assert advice in str(caught.value)
+    assert not_advised not in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("body", ["<html>", 5, [], [5]])
+def test_an_answer_that_github_never_gives_is_an_error_and_no_crash(
+    github: StandIn, client: Client, body: object
+) -> None:
+    github.fail("GET", "/issues/1/comments$", status=200, body=body)
+    github.fail("POST", "/issues/1/comments$", status=201, body=body)
+    issue = client.repository.get_issue(1)
+    if body != []:
+        with pytest.raises(GitHubError):
+            client.call("issues: read", lambda: [each.body for each in issue.get_comments()])
+    with pytest.raises(Unsure):
+        client.call("issues: write", lambda: issue.create_comment("hello").html_url.upper(), repeatable=False)

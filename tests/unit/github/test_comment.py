@@ -57,3 +57,14 @@ def test_each_service_and_environment_has_a_marker_of_its_own() -> None:
     made = {marker(service, place) for service in ("chat", "shop") for place in ("production", "staging")}
     assert len(made) == 4
     assert not any(one != other and one.startswith(other) for one in made for other in made)
+
+
+def test_what_a_fence_shows_opens_and_closes_nothing() -> None:
+    for shown in ("</details>", "<details>"):
+        found = fitting(f"key\n<details>\n\n```\n{shown}\n```\n" + "row\n" * LIMIT)
+        outside = found.replace(f"```\n{shown}\n```", "")
+        assert (outside.count("<details>"), outside.count("</details>")) == (1, 1), shown
+
+
+def test_details_that_are_shown_open_are_closed_too() -> None:
+    assert fitting("key\n<details open>\n" + "row\n" * LIMIT).count("</details>") == 1
