@@ -25,8 +25,10 @@ SERVICE = "twirp/github.actions.results.api.v1.ArtifactService"
 BLOCK = 8 * 1024 * 1024
 LARGEST = 80 * 1024 * 1024
 TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
-LOOK_AT = 10
-"""The newest candidates that are examined; each costs two requests."""
+LOOK_AT = 30
+"""The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
+PAGES = 10
+"""Pages of 100 artifacts that are read: whoever sends pull requests can make many of one name, and must hide nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,8 @@ def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> 
     The artifacts of forks are in the same list: one of them may have any name, and any branch.
     """
     where = artifact.get("workflow_run") or {}
-    if artifact.get("expired"):
-        return "it has expired"
-    if not where.get("repository_id") == where.get("head_repository_id") == home.repository_id:
-        return "it comes from a fork"
+    if why := foreign(artifact, home):
+        return why
     if run.get("event") not in TRUSTED_EVENTS:
         return f"its run was started by {run.get('event')!r}"
     if where.get("head_branch") != home.default_branch or run.get("head_branch") != home.default_branch:
@@ -60,6 +60,16 @@ def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> 
     size = int(artifact.get("size_in_bytes") or 0)
     if not 0 < size <= LARGEST:
         return "it is too large" if size else "it is empty"
+    return None
+
+
+def foreign(artifact: Mapping[str, Any], home: Home) -> str | None:
+    """What the list alone says against an artifact: its run need not be asked for."""
+    where = artifact.get("workflow_run") or {}
+    if artifact.get("expired"):
+        return "it has expired"
+    if not where.get("repository_id") == where.get("head_repository_id") == home.repository_id:
+        return "it comes from a fork"
     return None
 
 
@@ -84,24 +94,56 @@ class Artifacts:
     def newest_trusted(self, name: str) -> tuple[bytes | None, tuple[str, ...]]:
         """The newest artifact of that name that is to be trusted, and why newer ones were refused."""
         home = self.home()
-        path = f"/repos/{self.client.name}/actions"
-        listed = self.client.json("actions: read", "GET", f"{path}/artifacts", name=name, per_page=100)
-        found = sorted(listed.get("artifacts") or [], key=lambda each: each["id"], reverse=True)
         refused: list[str] = []
-        for artifact in [each for each in found if each.get("name") == name][:LOOK_AT]:
-            number = (artifact.get("workflow_run") or {}).get("id")
-            try:
-                run = self.client.json("actions: read", "GET", f"{path}/runs/{number}") if number else {}
-                why = refusal(artifact, run, home) or self._not_an_ancestor(artifact, home)
-            except Missing:
-                why = "its run or its commit is not there any more"
+        examined = 0
+        for artifact in self._listed(name):
+            why = foreign(artifact, home)
             if why is None:
-                data = self._download(artifact["id"])
-                if digest(data) == artifact["digest"]:
-                    return data, tuple(refused)
-                why = f"its bytes are {digest(data)}, GitHub says {artifact['digest']}"
+                if examined == LOOK_AT:
+                    refused.append(
+                        f"only the newest {LOOK_AT} artifacts {name} of this repository's own were looked at"
+                    )
+                    break
+                examined += 1
+                data, why = self._examined(artifact, home)
+                if data is not None:
+                    return data, _few(refused)
             refused.append(f"the artifact {name} #{artifact['id']} was refused: {why}")
-        return None, tuple(refused)
+        return None, _few(refused)
+
+    def _listed(self, name: str) -> list[dict[str, Any]]:
+        """All of that name, the newest first."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, PAGES + 1):
+            answer = self._asked("actions: read", "/actions/artifacts", name=name, per_page=100, page=page)
+            listed = answer.get("artifacts")
+            if not isinstance(listed, list) or not all(isinstance(each, dict) and "id" in each for each in listed):
+                raise GitHubError("GitHub's list of artifacts is not understood")
+            found += [each for each in listed if each.get("name") == name]
+            if len(listed) < 100:
+                break
+        return sorted(found, key=lambda each: int(each["id"]), reverse=True)
+
+    def _examined(self, artifact: Mapping[str, Any], home: Home) -> tuple[bytes | None, str]:
+        """Its bytes, or why it is not to be trusted."""
+        number = (artifact.get("workflow_run") or {}).get("id")
+        try:
+            run = self._asked("actions: read", f"/actions/runs/{number}") if number else {}
+            why = refusal(artifact, run, home) or self._not_an_ancestor(artifact, home)
+            if why is not None:
+                return None, why
+            data = self._download(artifact["id"])
+        except Missing:
+            return None, "it, its run or its commit is not there any more"
+        if digest(data) != artifact["digest"]:
+            return None, f"its bytes are {digest(data)}, GitHub says {artifact['digest']}"
+        return data, ""
+
+    def _asked(self, permission: str, path: str, **parameters: str | int) -> dict[str, Any]:
+        answer = self.client.json(permission, "GET", f"/repos/{self.client.name}{path}", **parameters)
+        if not isinstance(answer, dict):
+            raise GitHubError(f"GitHub's answer about {path} is not understood")
+        return answer
 
     def upload(self, name: str, data: bytes) -> None:
         """Keep a zip under a name, replacing one of the same name from this run.
@@ -129,7 +171,7 @@ class Artifacts:
 
     def _not_an_ancestor(self, artifact: Mapping[str, Any], home: Home) -> str | None:
         sha = (artifact.get("workflow_run") or {}).get("head_sha")
-        compared = self.client.json("contents: read", "GET", f"/repos/{self.client.name}/compare/{sha}...{home.head}")
+        compared = self._asked("contents: read", f"/compare/{sha}...{home.head}")
         return None if compared.get("status") in ("ahead", "identical") else "its commit is no ancestor of this one"
 
     def _download(self, number: int) -> bytes:
@@ -152,6 +194,8 @@ class Artifacts:
             what = f"the artifact #{number}"
             redirect = self._patiently(what, lambda: http.get(url, headers=headers))
             place = redirect.headers.get("location", "")
+            if redirect.status_code in (404, 410):
+                raise Missing(f"{what} is not there any more")
             if redirect.status_code != 302 or not place:
                 raise GitHubError(f"{what} cannot be had: GitHub answered {redirect.status_code}")
             self._mask_signature(place)
@@ -168,7 +212,7 @@ class Artifacts:
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
             scope = next(each for each in claims["scp"].split() if each.startswith("Actions.Results:"))
             _, run, job = scope.split(":")
-        except (IndexError, KeyError, StopIteration, ValueError, binascii.Error):
+        except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError, binascii.Error):
             raise GitHubError("the runner's token names no place for artifacts") from None
         return run, job
 
@@ -190,7 +234,7 @@ class Artifacts:
             found = answer.json()
         except ValueError:
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or found.get("ok") is not True:
             raise GitHubError(f"the artifact service's answer to {method} is not understood")
         return found
 
@@ -217,8 +261,8 @@ class Artifacts:
         for pause in (0.5, 1.5, 3.0, None):
             try:
                 answer = act()
-            except httpx.HTTPError as error:
-                if pause is None:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if pause is None or isinstance(error, httpx.InvalidURL):
                     raise GitHubError(
                         f"the artifact service cannot be reached for {what}: {type(error).__name__}"
                     ) from None
@@ -232,3 +276,9 @@ class Artifacts:
         for secret in re.findall(r"[?&]sig=([^&]+)", url):
             self.mask(secret)
             self.mask(unquote(secret))
+
+
+def _few(refused: list[str]) -> tuple[str, ...]:
+    """The first refusals, and how many more there were: a fork can make as many as it likes."""
+    more = len(refused) - LOOK_AT
+    return (*refused[:LOOK_AT], f"and {more} more were refused") if more > 0 else tuple(refused)
