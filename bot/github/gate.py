@@ -46,7 +46,7 @@ class Gate:
         )
 
     def begin_check(self) -> int | None:
-        """Create the check as in progress, and give its id; None when that is not known."""
+        """Create the check as in progress, and give its id; None when that is not known: `end_check` looks again."""
         try:
             check = self.client.call(
                 "checks: write",
@@ -56,8 +56,7 @@ class Gate:
                 repeatable=False,
             )
         except Unsure:
-            found = self._find()
-            return found.id if found else None
+            return self._open()
         return check.id
 
     def end_check(self, number: int | None, conclusion: str, title: str, summary: str, text: str = "") -> str | None:
@@ -65,6 +64,8 @@ class Gate:
         output: dict[str, Any] = {"title": title[:250], "summary": summary[:TEXT]}
         if text:
             output["text"] = text[:TEXT]
+        if number is None:
+            number = self._open()  # its beginning may have been done though it failed, or have been killed just after
         if number is None:
             created = self.client.call(
                 "checks: write",
@@ -77,12 +78,24 @@ class Gate:
         self.client.call("checks: write", lambda: check.edit(status="completed", conclusion=conclusion, output=output))
         return check.html_url
 
-    def _find(self) -> "CheckRun | None":
-        runs = self.client.call(
-            "checks: read",
-            lambda: list(self.client.repository.get_commit(self.sha).get_check_runs(check_name=self.name)),
-        )
-        return next((each for each in runs if each.status == "in_progress"), None)
+    def cancel_check(self, number: int | None, reason: str) -> None:
+        """Close the check that was begun, if there is one: there will be no verdict."""
+        number = self._open() if number is None else number
+        if number is not None:
+            self.end_check(number, "cancelled", "No verdict", reason)
+
+    def _open(self) -> int | None:
+        """The check that this workflow run began on this commit, if it is still open."""
+
+        def look() -> int | None:
+            runs = self.client.repository.get_commit(self.sha).get_check_runs(check_name=self.name)
+            return next((each.id for each in runs if each.status == "in_progress" and self._is_ours(each)), None)
+
+        return self.client.call("checks: write", look)
+
+    def _is_ours(self, check: "CheckRun") -> bool:
+        return self.url is None or check.external_id == self.url
 
     def _link(self) -> dict[str, Any]:
-        return {"details_url": self.url} if self.url else {}
+        """The run's page; and its mark, since GitHub may show a page of its own for the checks of its own app."""
+        return {"details_url": self.url, "external_id": self.url} if self.url else {}

@@ -8,7 +8,7 @@ that somebody closed as not planned or as a duplicate is left as it is.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bot.github.client import Client
+from bot.github.client import Client, Missing
 
 if TYPE_CHECKING:
     from github.Issue import Issue
@@ -36,6 +36,8 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
 
     issue = client.call("issues: read", complete)
     before, reason = issue.state, issue.state_reason
+    if issue.pull_request is not None:
+        return IssueOutcome(number, before, before, f"#{number} is a pull request, and stays {before}")
     if before == "closed" and reason in KEPT:
         words = str(reason).replace("_", " ")
         return IssueOutcome(number, before, before, f"#{number} stays closed: somebody closed it as {words}")
@@ -52,3 +54,18 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
         return IssueOutcome(number, before, "open", f"#{number} stays open")
     client.call("issues: write", lambda: issue.edit(state="open", state_reason="reopened"))
     return IssueOutcome(number, before, "open", f"#{number} is reopened")
+
+
+def there(client: Client, number: int) -> str | None:
+    """Why a number that somebody wrote is no issue of this repository; None when it is one."""
+
+    def complete() -> "Issue":
+        found = client.repository.get_issue(number)
+        found.complete()
+        return found
+
+    try:
+        issue = client.call("issues: read", complete)
+    except Missing:
+        return f"#{number} is named as closed by this change, and there is no such issue"
+    return f"#{number} is a pull request, and is not settled" if issue.pull_request is not None else None

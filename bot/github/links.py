@@ -1,8 +1,10 @@
 """What a commit belongs to: the pull request that brought it in, and the issues that this one closes."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
 from bot.model.errors import GitHubError
@@ -15,6 +17,8 @@ CLOSING = re.compile(
 )
 """GitHub's closing keywords: docs.github.com, "Linking a pull request to an issue"."""
 NAMED = re.compile(r"(?:^Merge pull request #(\d+) from )|(?:\(#(\d+)\)$)", re.MULTILINE)
+SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|^(`{3,}).*?(?:^\1|\Z)|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+"""What GitHub reads no keyword in: comments (the hints of a template), fences and code."""
 QUERY = """
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
@@ -50,9 +54,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     """
     pull = _pull_request(client, commit, number)
     if pull is None:
-        return Links(None, (), ())
-    here: dict[int, None] = {}
-    elsewhere: dict[str, None] = {}
+        return _of_commit(client, commit)
     failed = None
     named = _keywords(client, pull)
     try:
@@ -62,24 +64,55 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     except GitHubError as error:
         failed = None if isinstance(error, Denied | Missing) else str(error)
         references = []
-    for repository, issue in (*references, *named):
+    return Links(pull.number, *_sorted(client, (*references, *named)), failed)
+
+
+def _of_commit(client: Client, commit: str) -> Links:
+    """What a commit that no pull request brought in closes: GitHub reads its message once it is on the default branch."""
+    try:
+        message = client.call("contents: read", lambda: client.repository.get_commit(commit).commit.message)
+        named = [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(message)]
+        if not named or not _on_default_branch(client, commit):
+            return Links(None, (), ())
+    except Missing:
+        return Links(None, (), ())
+    return Links(None, *_sorted(client, named))
+
+
+def _on_default_branch(client: Client, commit: str) -> bool:
+    default = client.json("contents: read", "GET", f"/repos/{client.name}")["default_branch"]
+    compared = client.json(
+        "contents: read", "GET", f"/repos/{client.name}/compare/{commit}...{quote(default, safe='')}"
+    )
+    return compared["status"] in ("ahead", "identical")
+
+
+def _sorted(client: Client, references: Iterable[tuple[str, int]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The issues of this repository, and those of others; each once."""
+    here: dict[int, None] = {}
+    elsewhere: dict[str, None] = {}
+    for repository, issue in references:
         if repository.lower() == client.name.lower():
             here[issue] = None
         else:
             elsewhere[f"{repository}#{issue}"] = None
-    return Links(pull.number, tuple(here), tuple(elsewhere), failed)
+    return tuple(here), tuple(elsewhere)
 
 
 def _pull_request(client: Client, commit: str, number: int | None) -> "PullRequest | None":
     if number is not None:
         return _pull(client, number)
+
+    def introduced() -> int | None:
+        pulls = client.repository.get_commit(commit).get_pulls()
+        return next((each.number for each in pulls if each.merged_at and each.merge_commit_sha == commit), None)
+
     try:
-        pulls = client.call("pull-requests: read", lambda: list(client.repository.get_commit(commit).get_pulls()))
+        merged = client.call("pull-requests: read", introduced)
     except Missing:
-        pulls = []
-    merged = [pull for pull in pulls if pull.merged_at is not None and pull.merge_commit_sha == commit]
-    if merged:
-        return _pull(client, merged[0].number)
+        merged = None
+    if merged is not None:
+        return _pull(client, merged)
     # GitHub catches up in its own time: until then the merge commit's own words say which it was
     try:
         message = client.call("contents: read", lambda: client.repository.get_commit(commit).commit.message)
@@ -107,7 +140,7 @@ def _pull(client: Client, number: int) -> "PullRequest | None":
 def _keywords(client: Client, pull: "PullRequest") -> list[tuple[str, int]]:
     if pull.base.ref != pull.base.repo.default_branch:
         return []
-    return [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(pull.body or "")]
+    return [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(SHOWN.sub("", pull.body or ""))]
 
 
 def _references(client: Client, number: int) -> list[tuple[str, int]]:
@@ -116,12 +149,14 @@ def _references(client: Client, number: int) -> list[tuple[str, int]]:
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
-        _, data = client.call(
-            "issues: read",
-            lambda given=variables: client.github.requester.graphql_query(QUERY, given),  # type: ignore[misc]
-        )
-        page: Any = data["data"]["repository"]["pullRequest"]["closingIssuesReferences"]
-        found += [(node["repository"]["nameWithOwner"], node["number"]) for node in page["nodes"] if node]
-        after = page["pageInfo"]["endCursor"]
-        if not page["pageInfo"]["hasNextPage"]:
+
+        def page(given: dict[str, Any] = variables) -> tuple[list[tuple[str, int]], str | None]:
+            _, data = client.github.requester.graphql_query(QUERY, given)
+            listed = data["data"]["repository"]["pullRequest"]["closingIssuesReferences"]
+            nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
+            return nodes, listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
+
+        nodes, after = client.call("issues: read", page)
+        found += nodes
+        if after is None:
             return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from bot.github import gate, issues, links
-from bot.github.client import Client, Denied
+from bot.github.client import MISREAD, Client, Denied
 from bot.github.comment import Sticky, marker
 from bot.github.event import Activity
 from bot.github.gate import Gate
@@ -67,7 +67,7 @@ class Publisher:
         where = found or links.Links(self.activity.pull_request, (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
-        closing = tuple(number for number in where.issues if number != where.pull_request)
+        closing = self._issues(tuple(number for number in where.issues if number != where.pull_request))
         self._comments(texts, where.pull_request, closing)
         self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
         conclusion = gate.CONCLUSIONS[texts.verdict]
@@ -88,8 +88,19 @@ class Publisher:
     def abandon(self, reason: str) -> None:
         """Close what `begin` opened, when there will be no verdict."""
         self._try("the status", lambda: self.gate.status("error", reason))
-        if self.check is not None:
-            self._try("the check", lambda: self.gate.end_check(self.check, "cancelled", "No verdict", reason))
+        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
+
+    def _issues(self, named: tuple[int, ...]) -> tuple[int, ...]:
+        """Those that are issues. A number that somebody mistyped, or that is a pull request, is said and left alone."""
+        found: list[int] = []
+        for number in named:
+            before = len(self.done.failed) + len(self.done.denied)
+            why = self._try(f"issue #{number}", lambda number=number: issues.there(self.client, number))  # type: ignore[misc]
+            if why is not None:
+                self.done.lines.append(why)
+            elif len(self.done.failed) + len(self.done.denied) == before:
+                found.append(number)
+        return tuple(found)
 
     def _comments(self, texts: Texts, pull_request: int | None, closing: tuple[int, ...]) -> None:
         asked = (self.activity.issue,) if self.activity.issue is not None else ()
@@ -112,4 +123,6 @@ class Publisher:
             self.done.denied.append(f"{what} was left out: {error}")
         except GitHubError as error:
             self.done.failed.append(f"{what}: {error}")
+        except MISREAD as error:
+            self.done.failed.append(f"{what}: GitHub's answer is not as GitHub describes it: {type(error).__name__}")
         return None

@@ -1,0 +1,132 @@
+"""What a change says that it closes is settled where it is an issue of ours, and everything else is left alone."""
+
+import pytest
+
+from bot.github import client as clients
+from bot.github.client import Client
+from bot.github.event import Activity
+from bot.github.publisher import Publication, Publisher, Texts
+from bot.model.errors import GitHubError
+from tests.github_stand_in import Issue, Repository, StandIn
+
+RUN = "https://example.invalid/run/1"
+DENIED = {"message": "Resource not accessible by integration"}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01))
+
+
+@pytest.fixture
+def home(github: StandIn) -> Repository:
+    """Merges close nothing here, so that whatever is closed was closed by the bot."""
+    made = github.repository("octo/chat")
+    made.auto_close = False
+    return made
+
+
+def publisher(github: StandIn, home: Repository, sha: str, run: str = RUN) -> Publisher:
+    client = Client(github.url, github.token(home.full_name), home.full_name, patience=1.0)
+    return Publisher(client, Activity(sha, "pushed"), sha, "chat", "staging", run)
+
+
+def publish(github: StandIn, home: Repository, sha: str, verdict: str = "stable") -> Publication:
+    texts = Texts(verdict=verdict, comment="## it", status=verdict, title=verdict, summary="## it")
+    return publisher(github, home, sha).publish(texts, "stable")
+
+
+def merged(home: Repository, body: str) -> str:
+    return home.merge(home.open_pull("Mend it", body).number)
+
+
+def issue(home: Repository) -> Issue:
+    return home.open_issue("It is slow")
+
+
+def test_a_pull_request_that_is_named_like_an_issue_is_neither_closed_nor_commented_on(
+    github: StandIn, home: Repository
+) -> None:
+    other = home.open_pull("Somebody else's", "", head="other")
+    done = publish(github, home, merged(home, f"Fixes #{other.number}"))
+    assert (other.state, home.comments_on(other.number)) == ("open", [])
+    assert any(f"#{other.number} is a pull request" in line for line in done.lines)
+
+
+def test_a_number_that_is_no_issue_is_said_and_is_no_failure(github: StandIn, home: Repository) -> None:
+    github.fail("POST", "/graphql$", times=9, status=403, body=DENIED)
+    done = publish(github, home, merged(home, "Fixes #999"))
+    assert done.failed == []
+    assert any("#999" in line and "no such issue" in line for line in done.lines)
+    assert home.statuses[-1].state == "success"
+
+
+@pytest.mark.parametrize(
+    "body", ["<!-- Fixes #1 -->", "<!-- Fixes #1", "`Fixes #1`", "```\nFixes #1\n```", "```\nFixes #1"]
+)
+def test_the_hint_of_a_template_closes_nothing_even_where_github_may_not_be_asked(
+    github: StandIn, home: Repository, body: str
+) -> None:
+    named = issue(home)
+    sha = merged(home, body)
+    github.fail("POST", "/graphql$", times=9, status=403, body=DENIED)
+    publish(github, home, sha)
+    assert (named.number, named.state) == (1, "open")
+
+
+def test_what_a_commit_without_a_pull_request_closed_is_reopened_when_it_is_not_proven(
+    github: StandIn, home: Repository
+) -> None:
+    named = issue(home)
+    sha = home.commit(f"Mend it\n\nFixes #{named.number}")
+    assert named.state == "closed"
+    publish(github, home, sha, "unstable")
+    assert (named.state, len(home.comments_on(named.number))) == ("open", 1)
+
+
+def test_a_commit_that_is_not_on_the_default_branch_closes_nothing(github: StandIn, home: Repository) -> None:
+    named = issue(home)
+    publish(github, home, home.commit(f"Fixes #{named.number}", branch="topic"))
+    assert (named.state, home.comments_on(named.number)) == ("open", [])
+
+
+@pytest.mark.parametrize("body", ["<html>", [], 5, {"message": "hello"}])
+@pytest.mark.parametrize(
+    "path", ["/pulls$", "/pulls/", "/comments$", "/issues/", "/check-runs", "/commits/", "graphql"]
+)
+def test_an_answer_that_github_never_gives_stops_nothing_else(
+    github: StandIn, home: Repository, body: object, path: str
+) -> None:
+    sha = merged(home, f"Fixes #{issue(home).number}")
+    said = publisher(github, home, sha)
+    github.fail("*", path, times=99, status=200, body=body)
+    said.begin()
+    try:
+        said.publish(Texts("unstable", "c", "s", "t", "x"), "stable")
+    except GitHubError as error:
+        assert "could not be put on GitHub" in str(error)  # noqa: PT017
+    assert home.statuses[-1].state == "failure"
+
+
+def test_a_check_whose_number_was_lost_is_ended_and_no_second_one_is_left_open(
+    github: StandIn, home: Repository
+) -> None:
+    sha = home.commit("a commit")
+    said = publisher(github, home, sha)
+    github.fail("POST", "/check-runs$", after_effect=True)
+    github.fail("GET", "/check-runs$", times=3)
+    said.begin()
+    assert said.check is None
+    said.publish(Texts("stable", "c", "s", "t", "x"), "stable")
+    assert [(each.status, each.conclusion) for each in home.check_runs.values()] == [("completed", "success")]
+
+
+def test_a_job_killed_before_the_number_was_kept_has_its_check_closed_and_nobody_elses(
+    github: StandIn, home: Repository
+) -> None:
+    sha = home.commit("a commit")
+    publisher(github, home, sha).begin()
+    publisher(github, home, sha, "https://example.invalid/run/2").abandon("It was stopped")
+    assert [each.status for each in home.check_runs.values()] == ["in_progress"]
+    publisher(github, home, sha).abandon("It was stopped")
+    assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
