@@ -16,6 +16,8 @@ from tests.integration.deploy.ground import Ground, target
 Plan = Literal["accept", "roll back", "recover"]
 ACTS = ((state, "replace"), (trees, "add"), (trees, "remove"), (processes, "start"), (processes, "stop"))
 """All that touches the world: what is remembered and forwarded to, work trees, processes."""
+PATIENCE = 90
+"""Seconds; a bot takes about one, and a busy machine may be many times slower."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
@@ -28,7 +30,11 @@ def killed(
     arguments = (ground.folder, plan, moment, commit, previous, keep)
     process = _context.Process(target=_bot, args=arguments)
     process.start()
-    process.join(20)
+    process.join(PATIENCE)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        raise AssertionError(f"the bot had not ended after {PATIENCE} s, at moment {moment}")
     code, _ = process.exitcode, process.close()
     assert code in (0, -signal.SIGKILL), f"the bot ended with {code}"
     return code != 0

@@ -139,7 +139,7 @@ async def test_a_candidate_that_never_gets_ready_never_gets_traffic(
     ground.commit(source)
 
     with Stream(url, threads=1) as stream:
-        async with target(within="300ms").open(ground.context()) as deployer:
+        async with target(within="3s").open(ground.context()) as deployer:
             await deployer.previous(None)
             deployed = await deployer.deploy("HEAD")
             await deployer.settle()  # even somebody who accepts it gives it no traffic

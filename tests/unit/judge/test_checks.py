@@ -31,9 +31,10 @@ def test_a_broken_check_is_not_excused_by_having_been_broken() -> None:
 
 
 def test_a_check_made_twice_has_failed_if_it_failed_once() -> None:
-    twice = observation(checks=(check(ok=False), check(ok=True)))
-    assert verdict(*beside([twice], [observation()])).verdict == "unstable"
-    assert verdict(*beside([observation()], [twice])).verdict == "stable"
+    for first in (True, False):
+        twice = observation(checks=(check(ok=first), check(ok=not first)))
+        assert verdict(*beside([twice], [observation()])).verdict == "unstable"
+        assert verdict(*beside([observation()], [twice])).verdict == "stable"
 
 
 def test_a_check_that_was_not_reached_is_not_measured() -> None:

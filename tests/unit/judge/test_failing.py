@@ -84,3 +84,10 @@ def test_the_bounds_of_a_share_are_clopper_and_pearsons() -> None:
     assert rates.at_least(10, 20, 0.025) == pytest.approx(0.272, abs=5e-4)
     assert rates.at_most(7, 7, 0.05) == 1.0
     assert rates.at_least(0, 7, 0.05) == 0.0
+
+
+def test_all_failing_says_so_whether_or_not_it_did_before() -> None:
+    nothing, fine = timed([None] * 30), timed(latencies(1, 30))
+    for old, word in ((fine, "regressed"), (nothing, "broken")):
+        found = finding(verdict(*beside([nothing], [old]), policy(timed=True)), "health/latency failures")
+        assert (found.status, found.reason) == (word, "every timed request failed")

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from bot.model import Observation, Series
+from bot.judge.location import Pairs
+from bot.model import Finding, Observation, Series
 from tests.unit.judge.cases import GREEN, beside, finding, latencies, policy, stored, timed, timing, verdict
 from tests.unit.samples import observation, run, series
 
@@ -74,6 +75,13 @@ def test_values_rounded_to_a_coarse_clock_are_judged() -> None:
     assert timing([value + 3 for value in before], before).status == "regressed"
 
 
+def test_a_score_needs_no_spread_among_most_values() -> None:
+    before, after = [10.0] * 40, [10.0, 13.0] * 20
+    assert Pairs(before, after).score(0.0) > 2
+    assert Pairs(after, before).score(0.0) < -2
+    assert Pairs(before, before).score(0.0) == 0
+
+
 def test_where_higher_is_better_the_direction_turns() -> None:
     fewer = [value / 1.4 for value in latencies(1, 60)]
     found = timing_of(fewer, latencies(2, 60), better="higher", unit="1/s")
@@ -85,7 +93,7 @@ def test_where_higher_is_better_the_direction_turns() -> None:
     assert timing_of(latencies(2, 60), fewer, better="higher", unit="1/s").status == "improved"
 
 
-def timing_of(after: list[float], before: list[float], **changes: object) -> "object":
+def timing_of(after: list[float], before: list[float], **changes: object) -> Finding:
     new, old = timed(after, **changes), timed(before, **changes)
     return finding(verdict(*beside([new], [old]), policy(timed=True)), "health/latency")
 
@@ -166,9 +174,9 @@ def test_another_unit_than_before_is_not_measured() -> None:
 
 
 def test_a_round_that_is_there_twice_pairs_with_nothing() -> None:
-    values = latencies(1, 60)
-    rows = tuple((0, value, 0, True) for value in values)
-    new = observation(series=(series(values).model_copy(update={"samples": rows}),))
+    slow, quick = latencies(1, 60, ratio=2), latencies(3, 60)
+    rows = tuple((index, value, 0, True) for values in (slow, quick) for index, value in enumerate(values))
+    new = observation(series=(series([]).model_copy(update={"samples": rows}),))
     judged = verdict(*beside([new], [timed(latencies(2, 60))]), policy(timed=True))
     assert judged.verdict == "inconclusive"
 
