@@ -53,6 +53,7 @@ class _Pass:
         self.deployed: Deployed | None = None
         self.stored: Run | None = None
         self.remarks: tuple[str, ...] = ()
+        self.refused: tuple[str, ...] = ()
 
     async def run(self) -> Outcome:
         assert self.spec.target is not None
@@ -61,6 +62,7 @@ class _Pass:
         self.stored, self.remarks = await asyncio.to_thread(self.request.store.load)
         for remark in self.remarks:
             self.log(remark)
+        self.refused = self.remarks if self.stored is None else ()
         context = DeployContext(
             service=self.spec.service,
             environment=self.spec.environment,
@@ -74,6 +76,7 @@ class _Pass:
             self.log(f"deploying {self.request.commit or self.spec.service}")
             self.deployed = await deployer.deploy(self.request.commit)
             candidate, baseline = await self._observe(self.deployed, previous)
+            candidate = self._with_refusals(candidate, baseline)
             verdict = self._judge(candidate, baseline)
             candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
         return await keep(self.request, verdict, candidate, baseline, self.remarks)
@@ -112,6 +115,20 @@ class _Pass:
         if self.stored is None or self.stored.subject.commit != live.subject.commit:
             return live
         return live.model_copy(update={"provenance": self.stored.provenance})
+
+    def _with_refusals(self, candidate: Run, baseline: Run | None) -> Run:
+        """Say in the run itself that there is a baseline which could not be had: this is no first run then."""
+        if baseline is not None or not self.refused:
+            return candidate
+        lost = Observation(
+            probe="baseline",
+            kind="baseline",
+            title="Baseline",
+            state="not measured",
+            reason=self.redactor.text("; ".join(self.refused)),
+            remedy="see that the store can be read, and run it again; this run is kept to compare the next one with",
+        )
+        return candidate.model_copy(update={"observations": (lost, *candidate.observations)})
 
     def _plan(self) -> Plan:
         return Plan(

@@ -146,6 +146,40 @@ def test_a_network_to_github_that_is_cut_saves_the_verdict_and_ends_in_4(
     assert "First run" in Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
 
 
+def test_a_baseline_that_cannot_be_had_is_not_measured_and_no_first_run(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    baselines = tmp_path / "baselines"
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200), baseline=str(baselines))
+    assert job.run().returncode == 0
+    (good,) = baselines.rglob("last-good/run.json")
+    (last,) = baselines.rglob("last/run.json")
+    good.write_bytes(good.read_bytes().replace(b"measured", b"measurex"))
+    last.unlink()
+
+    damaged = job.run()
+    healed = job.run()
+
+    assert damaged.returncode == 3, damaged.stdout
+    assert "the baseline last-good was refused" in damaged.stdout
+    assert "compared with the last one, which was not stable itself" in healed.stdout + _summary(job)
+
+
+def test_an_artifact_service_out_of_reach_makes_no_first_run(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
+
+    ended = job.run(GITHUB_API_URL="http://127.0.0.1:9")
+
+    assert ended.returncode == 4, ended.stdout
+    assert "the verdict, inconclusive, is in" in ended.stdout
+
+
+def _summary(job: Job) -> str:
+    return Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
+
+
 def test_the_second_push_is_compared_with_the_baseline_that_the_first_one_left(
     github: StandIn, home: Repository, url: str, tmp_path: Path
 ) -> None:
