@@ -10,7 +10,7 @@ from functools import lru_cache
 
 FIRST = 20
 """Pairs before the first look: below this a self-normalised score is not near enough to normal."""
-STEP = 10
+STEP = 5
 """Pairs between two looks, at first; later a tenth of what there is."""
 _POINTS = 100
 _LOWEST = -4.0  # in standard deviations: a path that is lower does not come back to the boundary
@@ -21,9 +21,9 @@ def looks(most: int) -> tuple[int, ...]:
     """The numbers of pairs at which the data are looked at, of at most `most`: each a multiple of `STEP`.
 
     >>> looks(100)
-    (20, 30, 40, 50, 60, 70, 80, 90, 100)
+    (20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100)
     >>> looks(400)[-4:], len(looks(400)), len(looks(2000))
-    ((310, 340, 370, 400), 24, 41)
+    ((330, 360, 395, 400), 34, 51)
     """
     found = [FIRST]
     while found[-1] < most:

@@ -9,7 +9,7 @@ from bot.judge.pairing import Rounds, answered, join
 from bot.judge.policy import Policy
 from bot.model import Series
 
-FOR_LOCATION = 0.8
+FOR_LOCATION = 0.9
 """The part of the suite's error budget that goes to being slower; the rest goes to failing more often."""
 CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
@@ -59,7 +59,7 @@ def weigh(policy: Policy, probe: str, new: Series, old: Series, error: Errors) -
     """What the latest look shows: for the watch, which has asked at every look before."""
     rounds = join(new, old)
     index = sequential.look(len(rounds.pairs), policy.rounds)
-    return Weighed("open", rounds) if index is None else _look(policy, probe, new, rounds, error, index)
+    return Weighed("open", rounds) if index is None else look(policy, probe, new, rounds, error, index)
 
 
 def settle(policy: Policy, probe: str, new: Series, old: Series, error: Errors) -> Weighed:
@@ -72,7 +72,7 @@ def settle(policy: Policy, probe: str, new: Series, old: Series, error: Errors) 
     last = sequential.look(len(rounds.pairs), policy.rounds)
     found = latest = Weighed("open", rounds)
     for index in range(0 if last is None else last + 1):
-        latest = _look(policy, probe, new, rounds, error, index)
+        latest = look(policy, probe, new, rounds, error, index)
         if latest.word == "regressed":
             return latest
         if found.word == "open" or (found.word == "fine" and latest.word == "improved"):
@@ -80,8 +80,8 @@ def settle(policy: Policy, probe: str, new: Series, old: Series, error: Errors) 
     return found
 
 
-def _look(policy: Policy, probe: str, series: Series, rounds: Rounds, error: Errors, index: int) -> Weighed:
-    """One look, at just the pairs that it was planned for."""
+def look(policy: Policy, probe: str, series: Series, rounds: Rounds, error: Errors, index: int) -> Weighed:
+    """One look (the `index`-th of `sequential.looks`), at just the pairs that it was planned for."""
     used = rounds.pairs[: sequential.looks(policy.rounds)[index]]
     if min(min(pair.before, pair.after) for pair in used) <= 0:
         return Weighed("open", rounds)

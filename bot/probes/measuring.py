@@ -15,7 +15,7 @@ from bot.probes.side import Side
 
 WARM_UP = 5
 """Rounds at the start that are not counted: connections open, caches fill, code is compiled."""
-LOOK_EVERY = 10
+LOOK_EVERY = 5
 """Rounds between two questions whether it is decided."""
 PACE = 0.05
 """Seconds that a round takes at least."""

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from bot.judge import sequential, watch
+from bot.judge import location, sequential, watch
 from bot.judge.policy import Policy
 from bot.judge.weighing import errors, settle
 from bot.model import Series
@@ -52,8 +52,22 @@ def test_looks_grow_sparser_and_end_at_the_cap() -> None:
         assert found[0] == 20
         assert found[-1] == most
         assert list(found) == sorted(set(found))
-        assert len(found) < 60
-    assert [sequential.look(pairs, 100) for pairs in (0, 19, 20, 29, 30, 100, 900)] == [None, None, 0, 0, 1, 8, 8]
+        assert len(found) < 70
+    assert [sequential.look(pairs, 100) for pairs in (0, 19, 20, 24, 25, 100, 900)] == [None, None, 0, 0, 1, 16, 16]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_score_is_as_rare_as_a_normal_deviate_when_every_sign_is_a_fair_coin(seed: int) -> None:
+    """Against all 2^16 signs, one by one: the correction is what brings a far tail to where the normal has it."""
+    dice = random.Random(seed)
+    sizes = [dice.uniform(0.1, 0.5) for _ in range(16)]
+    scores = [
+        location.normalised([size if signs >> place & 1 else -size for place, size in enumerate(sizes)], 0, 0)
+        for signs in range(1 << 16)
+    ]
+    for z in (1.0, 2.0, 3.0):
+        exact = sum(score >= z for score in scores) / len(scores)
+        assert 0.75 < exact / (math.erfc(z / math.sqrt(2)) / 2) < 1.1
 
 
 class Suite:
