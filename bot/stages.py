@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from bot.github.client import Client
 from bot.github.environment import Environment
 from bot.github.event import Activity, activity
 from bot.github.publisher import Publication, Publisher, Texts
-from bot.model.errors import NO_WORK, STABLE, DeployError, GitHubError, StabilityProofError
+from bot.model.errors import NO_WORK, STABLE, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request
 from bot.safety.redact import Redactor
 from bot.spec import Spec
+
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def main() -> int:
@@ -69,9 +72,9 @@ class _Proof:
     def __init__(self, environment: Environment, asked: Activity, commit: str) -> None:
         self.environment = environment
         self.asked = asked
-        self.commit = commit
         inputs = environment.inputs
         self.home = Path(inputs.get("working-directory", "."))
+        self.commit = _full(self.home, commit)
         self.out = Path(inputs.get("out", ".stability-proof"))
         self.spec = self._spec()
         self.redactor = Redactor((*self.spec.secrets, *environment.secrets()))
@@ -110,6 +113,7 @@ class _Proof:
             except GitHubError as error:
                 sys.stdout.write(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
+            self._save(done="true")  # from here on a job that is killed has its verdict, and nothing to give up
         if self.artifacts and self.environment.runtime_token:
             name = f"stability-proof-{self.spec.service}-{self.spec.environment}"
             try:
@@ -220,6 +224,22 @@ class _Proof:
             "publish": "true" if self.publisher else "false",
         }
         commands.assign(self.environment.state, fixed | values)
+
+
+def _full(home: Path, commit: str) -> str:
+    """The full SHA, which is all that a status can be written to; the input may be a short one, a tag or a branch.
+
+    Raises:
+        UsageError: the checkout does not know it.
+    """
+    if FULL_SHA.fullmatch(commit):
+        return commit
+    from bot.deploy import trees
+
+    try:
+        return asyncio.run(trees.resolve(home, commit))
+    except DeployError as error:
+        raise UsageError(f"the input commit is no full SHA, and {error}") from None
 
 
 def say(text: str) -> None:

@@ -176,6 +176,40 @@ def test_an_artifact_service_out_of_reach_makes_no_first_run(
     assert "the verdict, inconclusive, is in" in ended.stdout
 
 
+def _git(folder: Path, *words: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "init.defaultBranch=main")
+    return subprocess.run(["git", *who, *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_commit_that_is_named_in_short_gets_the_status(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200), commit="release")
+    _git(job.workspace, "init", "-q")
+    _git(job.workspace, "commit", "-q", "--allow-empty", "-m", "a release")
+    _git(job.workspace, "tag", "release")
+    full = _git(job.workspace, "rev-parse", "HEAD")
+    home.commits[full] = next(iter(home.commits.values())).model_copy(update={"sha": full})
+
+    ended = job.run()
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (home.statuses[-1].sha, home.statuses[-1].state) == (full, "success")
+
+
+def test_a_commit_that_nobody_knows_is_one_message_and_exit_code_2(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200), commit="nowhere")
+    _git(job.workspace, "init", "-q")
+
+    ended = job.run()
+
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "git knows no commit 'nowhere'" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
 def _summary(job: Job) -> str:
     return Path(job.environment["GITHUB_STEP_SUMMARY"]).read_text()
 
