@@ -76,6 +76,8 @@ class Policy(BaseModel):
     """Timed requests that fail are fine when their share is shown to have grown by no more than this (2%)."""
     floor: dict[str, Floor] = Field(default_factory=dict)
     """A difference in time that is smaller than this does not matter, whatever its ratio (1ms); 0 turns it off."""
+    tail: dict[str, Share] = Field(default_factory=dict)
+    """The slowest requests of a series: fine when they are shown to be within this of the baseline; judged where named."""
     tolerance: Share = 0.5
     """A single number, such as one start-up, is worth a remark when it is off by more than this (50%)."""
     confidence: Share = Field(0.95, ge=0.5, le=0.9999)
@@ -100,7 +102,7 @@ class Policy(BaseModel):
                     f"the budget of {key!r} ({share:.3g}) is not above the margin ({self.margin:.3g}): nothing would lie"
                     " between fine and regressed; lower `margin`, or raise the budget"
                 )
-        for key in (*self.budget, *self.failures, *self.floor):
+        for key in (*self.budget, *self.failures, *self.floor, *self.tail):
             probe = key.partition("/")[0]
             if "/" in key and self.probes and probe not in self.probes and probe not in OWN_NAMES:
                 raise ValueError(f"{key!r} is about no probe of this spec; it has {', '.join(self.probes)}")
@@ -118,9 +120,14 @@ class Policy(BaseModel):
         """The difference, in seconds, that does not matter."""
         return _nearest(self.floor, probe, series, FLOOR)
 
+    def tail_for(self, probe: str, series: str) -> float | None:
+        """The share within which a series' slowest requests are fine; None where the spec does not ask for it."""
+        found = _nearest(self.tail, probe, series, -1.0)
+        return None if found < 0 else found
+
     def keys(self) -> set[str]:
         """The series that are named: one that no run has is a slip of the pen."""
-        return {*self.budget, *self.failures, *self.floor} - {DEFAULT}
+        return {*self.budget, *self.failures, *self.floor, *self.tail} - {DEFAULT}
 
 
 def _nearest(values: Mapping[str, float], probe: str, series: str, otherwise: float) -> float:
