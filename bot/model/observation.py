@@ -14,6 +14,8 @@ class Check(Value):
     """An expectation that held or did not.
 
     `id` is stable between revisions (`status`, `step 2: body.$.id`): it is what pairs a check with the baseline's.
+    `tries` says in how many observations of its probe it was made, `failures` in how many of them it did not hold;
+    absent, it was made once. `ok` is that it held every time; `actual` and `evidence` are those of a failure then.
     """
 
     id: str
@@ -21,6 +23,19 @@ class Check(Value):
     expected: str
     actual: str
     evidence: str | None = None
+    tries: int | None = Field(default=None, ge=1)
+    failures: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        if (self.tries is None) != (self.failures is None):
+            raise ValueError(f"check {self.id!r} has only one of 'tries' and 'failures'")
+        if self.tries is not None and self.failures is not None:
+            if self.failures > self.tries:
+                raise ValueError(f"check {self.id!r} failed {self.failures} of {self.tries} times")
+            if self.ok != (self.failures == 0):
+                raise ValueError(f"check {self.id!r} failed {self.failures} times, and 'ok' says {self.ok}")
+        return self
 
 
 class Series(Value):

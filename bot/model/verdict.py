@@ -30,6 +30,7 @@ class Comparison(Value):
     at `confidence` (both absent where none can be had: unpaired samples, too few). `pairs` are the rounds in which both
     sides answered. `would_have_seen` is the smallest slowdown, as a ratio, that this many pairs would have shown.
     `more_pairs` is how many more would decide, when it is open. `decided` is false while the interval settles nothing.
+    `error` is the standard error of the logarithm of `ratio`.
     """
 
     unit: str
@@ -40,6 +41,7 @@ class Comparison(Value):
     low: float | None = None
     high: float | None = None
     confidence: float | None = None
+    error: float | None = None
     pairs: int = 0
     samples_before: int = 0
     samples_after: int = 0
