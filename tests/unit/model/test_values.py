@@ -90,3 +90,19 @@ def test_what_is_not_a_run_is_refused_in_one_message(raw: bytes) -> None:
 
     assert str(caught.value).startswith("x.json")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"tries": 3},
+        {"failures": 0},
+        {"tries": 0, "failures": 0},
+        {"tries": 3, "failures": 4},
+        {"tries": 3, "failures": -1},
+        {"tries": 3, "failures": 1},
+    ],
+)
+def test_the_counts_of_a_check_fit_each_other_and_its_word(counts: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        Check(id="a", ok=True, expected="", actual="", **counts)
