@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import proof
+from bot.baseline.history import with_history
 from bot.baseline.store import Store
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, WorkError
@@ -77,7 +78,8 @@ async def keep(
         extra={"report/report.html": page.encode()},
     )
     try:
-        await asyncio.to_thread(request.store.save, candidate, verdict.verdict, out / "candidate", request.workflow_run)
+        kept = with_history(candidate, baseline, verdict)
+        await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
     except WorkError as error:
         remarks += (f"this run was not kept as a baseline: {error}",)
     return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)

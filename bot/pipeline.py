@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import rollback
+from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.judge import judge, watch
 from bot.model import Evidence, Observation, Run, Subject, Verdict
@@ -54,6 +55,7 @@ class _Pass:
         self.stored: Run | None = None
         self.remarks: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
+        self.release: str | None = None
 
     async def run(self) -> Outcome:
         assert self.spec.target is not None
@@ -75,11 +77,16 @@ class _Pass:
             previous = await self._previous(deployer)
             self.log(f"deploying {self.request.commit or self.spec.service}")
             self.deployed = await deployer.deploy(self.request.commit)
+            self.release = await self._release(self.deployed)
             candidate, baseline = await self._observe(self.deployed, previous)
-            candidate = self._with_refusals(candidate, baseline)
+            candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})
             verdict = self._judge(candidate, baseline)
             candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
         return await keep(self.request, verdict, candidate, baseline, self.remarks)
+
+    async def _release(self, deployed: Deployed) -> str | None:
+        commit = deployed.subject.commit or self.request.commit
+        return await trees.release(self.request.repository, commit) if commit else None
 
     async def _previous(self, deployer: Deployer) -> Deployed | None:
         commit = self.stored.subject.commit if self.stored else None
@@ -112,7 +119,11 @@ class _Pass:
         if live is None or previous is None:
             return self.stored
         live = self._with_deploy(live, previous, side="baseline")
-        if self.stored is None or self.stored.subject.commit != live.subject.commit:
+        if self.stored is None:
+            return live
+        # the good runs are remembered by the stored run, whichever revision happens to be up
+        live = live.model_copy(update={"history": self.stored.history})
+        if self.stored.subject.commit != live.subject.commit:
             return live
         return live.model_copy(update={"provenance": self.stored.provenance})
 

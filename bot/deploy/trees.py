@@ -11,6 +11,8 @@ from bot.model.errors import DeployError
 
 HOOKLESS = ("-c", "core.hooksPath=/dev/null")
 """A hook of the user's checkout has nothing to do with a work tree of ours."""
+LONGEST_TAG = 200
+"""Letters of a tag that names a release."""
 REMOVAL = 2.0
 """Seconds that git may take to forget a work tree."""
 
@@ -32,6 +34,14 @@ async def resolve(repository: Path, name: str) -> str:
         remedy = "fetch it (actions/checkout: fetch-depth: 0), or name another"
         raise DeployError(f"git knows no commit {name!r} in {repository}{said}; {remedy}")
     return out
+
+
+async def release(repository: Path, commit: str) -> str | None:
+    """The tag that is on just this commit; None where there is none, or no git to ask."""
+    with contextlib.suppress(DeployError):
+        code, out, _ = await _git(repository, "describe", "--tags", "--exact-match", "--end-of-options", commit)
+        return out if code == 0 and 0 < len(out) <= LONGEST_TAG else None
+    return None
 
 
 async def add(repository: Path, commit: str, tree: Path) -> None:

@@ -1,5 +1,6 @@
 """The ground floor: plain, immutable values and their JSON formats. It imports nothing of ours."""
 
+from bot.model.history import Past, PastSeries, control
 from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, State
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
@@ -26,6 +27,8 @@ __all__ = [
     "Finding",
     "Inputs",
     "Observation",
+    "Past",
+    "PastSeries",
     "Progress",
     "Provenance",
     "Readiness",
@@ -44,6 +47,7 @@ __all__ = [
     "Watch",
     "Word",
     "canonical",
+    "control",
     "digest",
     "finite",
     "six",

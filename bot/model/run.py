@@ -1,14 +1,14 @@
 """A run: all observations of one revision, with its subject. The file format, and what a baseline keeps."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.observation import Evidence, Observation
 from bot.model.value import Value
 
 Reference = Literal["last-good", "last", "given"]
-TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 
 
 class Subject(Value):
@@ -39,7 +39,13 @@ class Provenance(Value):
 
 
 class Run(Value):
-    """All observations of one revision."""
+    """All observations of one revision.
+
+    `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
+    first; the last of them is the run itself, where it was good.
+    """
+
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -50,6 +56,13 @@ class Run(Value):
     observations: tuple[Observation, ...] = ()
     evidence: dict[str, Evidence] = Field(default_factory=dict)
     provenance: Provenance | None = None
+    release: Name | None = None
+    history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
+
+    @property
+    def name(self) -> str:
+        """What the revision goes by: its commit, or its own name where it has none."""
+        return self.subject.commit or self.subject.revision
 
     def observation(self, probe: str) -> Observation | None:
         """What the named probe saw, if it is in this run."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
@@ -15,10 +15,17 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came later than the format: empty, they are left out, so that what has none keeps its bytes."""
+
     @model_serializer(mode="wrap")
     def _leave_absent_fields_out(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # not exclude_none: that would also drop the nulls inside a fact's own JSON
-        return {key: value for key, value in serialise(self).items() if value is not None}
+        return {
+            key: value
+            for key, value in serialise(self).items()
+            if value is not None and (value or key not in self.absent_when_empty)
+        }
 
     def to_json(self) -> bytes:
         """The canonical bytes: sorted keys, no spaces, UTF-8, no NaN, absent optionals left out, one newline."""

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.model.run import TIME, Provenance, Subject
+from bot.model.history import TIME
+from bot.model.run import Provenance, Subject
 from bot.model.value import Value
 
 Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
@@ -30,7 +31,8 @@ class Comparison(Value):
     at `confidence` (both absent where none can be had: unpaired samples, too few). `pairs` are the rounds in which both
     sides answered. `would_have_seen` is the smallest slowdown, as a ratio, that this many pairs would have shown.
     `more_pairs` is how many more would decide, when it is open. `decided` is false while the interval settles nothing.
-    `error` is the standard error of the logarithm of `ratio`.
+    `error` is the standard error of the logarithm of `ratio`. `runs` are the stored runs that it rests on; `since` names
+    the revision that `ratio` is to, where that is not the baseline.
     """
 
     unit: str
@@ -43,6 +45,8 @@ class Comparison(Value):
     confidence: float | None = None
     error: float | None = None
     pairs: int = 0
+    runs: int | None = None
+    since: str | None = None
     samples_before: int = 0
     samples_after: int = 0
     failed_before: int = 0
