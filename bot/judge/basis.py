@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from bot.judge.past import Memory
 from bot.judge.policy import Expected
 from bot.model import Finding, Observation, Severity, Status
 
@@ -13,7 +14,10 @@ BLOCKING: frozenset[Severity] = frozenset({"critical", "major"})
 
 @dataclass(frozen=True)
 class Basis:
-    """One probe. `paired` says whether both runs were measured in the same session, `same_spec` whether by one spec."""
+    """One probe. `paired` says whether both runs were measured in the same session, `same_spec` whether by one spec.
+
+    `memory` is what the good runs before say of the candidate's series.
+    """
 
     name: str
     expected: Expected
@@ -22,6 +26,7 @@ class Basis:
     paired: bool = False
     compared: bool = False
     same_spec: bool = True
+    memory: Memory | None = None
 
     @cached_property
     def observed(self) -> tuple[str, ...]:

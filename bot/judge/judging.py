@@ -8,6 +8,7 @@ from bot.judge import checks, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
+from bot.judge.stored import remembering
 from bot.judge.weighing import Errors, errors
 from bot.model import Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
 from bot.model.errors import UsageError
@@ -106,7 +107,7 @@ def _was_second(observation: Observation) -> bool:
 
 def _of_the_probes(case: _Case) -> Iterator[Finding]:
     error = case.error()
-    for basis in _bases(case):
+    for basis in remembering(_bases(case), case.candidate, case.baseline, case.policy):
         yield from _findings(basis, case.policy, error)
 
 

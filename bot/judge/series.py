@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from bot.judge import failing, location, sequential
+from bot.judge import failing, location, sequential, stored
 from bot.judge.basis import Basis
 from bot.judge.pairing import answered
 from bot.judge.policy import Policy
@@ -117,20 +117,9 @@ def _single(basis: Basis, policy: Policy, new: Series, old: Series | None) -> Fi
 
 
 def _stored(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:
-    """Measured at two times: the machine, the network and the neighbours were others, and no one knows how much."""
+    """Measured at two times: the machine, the network and the neighbours were others."""
     yield from failing.compare(basis, policy, new, old, None, error)
-    shown = _shown(new, old, "medians of two different times; shown, never blocking")
-    if shown.before and shown.after and new.unit == old.unit:
-        shown = shown.model_copy(update={"ratio": six(shown.after / shown.before)})
-    yield basis.finding(
-        new.id,
-        "series",
-        "not measured",
-        severity=basis.at_most("major"),
-        comparison=shown,
-        reason="the baseline was measured at another time: for the ratio no error rate can be promised",
-        remedy="keep the previous revision up beside the candidate, or set `timed: false`",
-    )
+    yield stored.compare(basis, policy, new, old, _shown(new, old, ""))
 
 
 def _paired(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:
