@@ -35,6 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return NO_WORK
+    except KeyboardInterrupt:
+        sys.stderr.write("stability-proof: stopped\n")
+        return NO_WORK
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which says `unstable`
+        from bot.safety.failures import in_words, trace
+
+        sys.stderr.write(f"{trace(error)}stability-proof: {in_words(error)}\n")
+        return NO_WORK
 
 
 def _parser() -> argparse.ArgumentParser:

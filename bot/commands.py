@@ -1,6 +1,7 @@
 """What each command of the command line does. Everything heavy is imported inside the command that needs it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -21,9 +22,10 @@ def run(arguments: Namespace) -> int:
     """`run`: the whole pipeline."""
     from bot import pipeline, spec
     from bot.baseline.directory import DirectoryStore
-    from bot.outcome import Request
+    from bot.outcome import Request, make_room
 
     loaded = spec.load(arguments.spec, os.environ)
+    make_room(arguments.out)
     store = DirectoryStore(arguments.baseline or arguments.state / "baseline", loaded.service, loaded.environment)
     request = Request(
         spec=loaded,
@@ -147,7 +149,7 @@ def demo(arguments: Namespace) -> int:
 
 
 def until_signalled(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run to the end; SIGTERM and SIGINT cancel it, so that it can put everything back first.
+    """Run to the end; SIGTERM, SIGINT and a terminal that hangs up cancel it, so that it can put everything back first.
 
     As PID 1 of a container, Python would ignore SIGTERM without a handler of its own.
     """
@@ -155,8 +157,9 @@ def until_signalled(work: Coroutine[Any, Any, _T]) -> _T:
     async def watched() -> _T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` has it ignored
+                loop.add_signal_handler(number, task.cancel)
         return await task
 
     return asyncio.run(watched())
@@ -182,11 +185,12 @@ def read(path: Path) -> bytes:
 
 
 def log(line: str) -> None:
-    """One line about what is going on, on standard error."""
+    """One line about what is going on, on standard error. That nobody reads it any more stops no deploy half-way."""
     from bot.safety.escape import terminal
 
-    sys.stderr.write(f"{terminal(line)}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{terminal(line)}\n")
+        sys.stderr.flush()
 
 
 def vantage() -> str:

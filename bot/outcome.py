@@ -9,11 +9,13 @@ from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.store import Store
 from bot.model import Run, Verdict
-from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, WorkError
+from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
 from bot.spec import Spec
 
 EXIT_CODES = {"stable": STABLE, "first run": FIRST_RUN, "unstable": UNSTABLE, "inconclusive": INCONCLUSIVE}
+RESULTS = ("verdict.json", "comment.md", "summary.md", "report.txt", "report.html", "proof.zip")
+"""The files that say how a pass ended."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,22 @@ class Request:
     store: Store
     vantage: str
     workflow_run: str | None = None
+
+
+def make_room(out: Path) -> None:
+    """See that results can be written, and take away an earlier pass's: this one may end without any.
+
+    Raises:
+        UsageError: the folder cannot be written to. Nothing was deployed yet.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in RESULTS:
+            (out / name).unlink(missing_ok=True)
+        write(out / ".room", b"")
+        (out / ".room").unlink()
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written to: {error.strerror}; name another folder for `out`") from None
 
 
 async def keep(

@@ -19,7 +19,8 @@ from bot.github.environment import Environment
 from bot.github.event import Activity, activity
 from bot.github.publisher import Publication, Publisher, Texts
 from bot.model.errors import NO_WORK, STABLE, DeployError, GitHubError, StabilityProofError, UsageError
-from bot.outcome import Outcome, Request
+from bot.outcome import Outcome, Request, make_room
+from bot.safety.failures import in_words
 from bot.safety.redact import Redactor
 from bot.spec import Spec
 
@@ -29,12 +30,19 @@ FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def main() -> int:
     """The main step: from the event to the verdict, and the verdict to where it belongs."""
     environment = Environment.from_environ(os.environ)
-    asked = activity(environment.event_name, environment.event, environment.sha, environment.ref, environment.inputs)
-    if asked.commit is None:
-        say(f"Nothing to do: {asked.reason}.")
-        commands.assign(environment.output, {"verdict": "", "exit-code": str(STABLE)})
-        return STABLE
-    return _Proof(environment, asked, asked.commit).run()
+    try:
+        asked = activity(
+            environment.event_name, environment.event, environment.sha, environment.ref, environment.inputs
+        )
+        if asked.commit is None:
+            say(f"Nothing to do: {asked.reason}.")
+            commands.assign(environment.output, {"verdict": "", "exit-code": str(STABLE)})
+            return STABLE
+        proof = _Proof(environment, asked, asked.commit)
+    except StabilityProofError as error:
+        _no_verdict(environment, str(error), error.exit_code)
+        raise
+    return proof.run()
 
 
 def post() -> int:
@@ -93,9 +101,13 @@ class _Proof:
             self.publisher.begin()
             self._save(check=str(self.publisher.check or ""))
         try:
+            make_room(self.out)
             outcome = until_signalled(pipeline.run(self._request(), say))
         except StabilityProofError as error:
-            self._give_up(error)
+            self._give_up(str(error), error.exit_code)
+            raise
+        except Exception as error:
+            self._give_up(in_words(error), NO_WORK)
             raise
         code = self._tell(outcome)
         self._save(done="true")
@@ -125,13 +137,11 @@ class _Proof:
         commands.assign(self.environment.output, self._outputs(outcome, publication, code))
         return code
 
-    def _give_up(self, error: StabilityProofError) -> None:
+    def _give_up(self, why: str, code: int) -> None:
+        why = self.redactor.text(why)
         if self.publisher:
-            self.publisher.abandon(self.redactor.text(str(error)))
-        commands.assign(self.environment.output, {"verdict": "", "exit-code": str(error.exit_code)})
-        commands.summarise(
-            self.environment.summary, f"## No verdict\n\n{report.prose(self.redactor.text(str(error)))}\n"
-        )
+            self.publisher.abandon(why)
+        _no_verdict(self.environment, why, code)
         self._save(done="true")
 
     def _outputs(self, outcome: Outcome, publication: Publication, code: int) -> dict[str, str]:
@@ -224,6 +234,12 @@ class _Proof:
             "publish": "true" if self.publisher else "false",
         }
         commands.assign(self.environment.state, fixed | values)
+
+
+def _no_verdict(environment: Environment, why: str, code: int) -> None:
+    """What the steps after this one, and the reader of the job's page, are told."""
+    commands.assign(environment.output, {"verdict": "", "exit-code": str(code)})
+    commands.summarise(environment.summary, f"## No verdict\n\n{report.prose(why)}\n")
 
 
 def _full(home: Path, commit: str) -> str:

@@ -118,8 +118,11 @@ class Shop:
 
     def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
         """Start the command line in the repository."""
+        return self._started([sys.executable, "-m", "bot", *words], **environment)
+
+    def _started(self, words: list[str], **environment: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "bot", *words],
+            words,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(HOME), **environment},
             stdout=subprocess.PIPE,
@@ -127,11 +130,19 @@ class Shop:
             text=True,
         )
 
+    def run_within(self, limits: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command line to its end within limits, in the words of the shell."""
+        return self._ended(
+            self._started(["sh", "-c", f'{limits}; exec "$@"', "sh", sys.executable, "-m", "bot", *words])
+        )
+
     def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run the command line to its end."""
-        process = self.start(*words, **environment)
+        return self._ended(self.start(*words, **environment))
+
+    def _ended(self, process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
         out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def serving(self) -> str:
         """The revision that users reach at this moment."""

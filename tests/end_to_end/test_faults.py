@@ -63,13 +63,21 @@ def test_a_candidate_that_misbehaves_is_unstable_and_rolled_back(open_shop: Shop
     assert open_shop.run("verify", "out/proof.zip").returncode == 0
 
 
-def test_sigterm_between_deploy_and_verdict_leaves_the_previous_revision(open_shop: Shop) -> None:
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGTERM,), (signal.SIGINT, signal.SIGINT), (signal.SIGHUP,)],
+    ids=["SIGTERM", "SIGINT twice", "the terminal hangs up"],
+)
+def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
+    open_shop: Shop, signals: tuple[signal.Signals, ...]
+) -> None:
     good = open_shop.serving()
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run", "--out", "out")
     wait_for(lambda: open_shop.serving() != good)
 
-    running.send_signal(signal.SIGTERM)
+    for number in signals:
+        running.send_signal(number)
     _, err = running.communicate(timeout=20)
 
     assert running.returncode == 4, err
@@ -115,6 +123,50 @@ def test_an_unknown_commit_is_the_platforms_refusal(open_shop: Shop) -> None:
     assert ended.returncode == 4
     assert "no-such-commit" in one_message(ended.stderr)
     assert good == open_shop.serving()
+    left = {each.name for each in (open_shop.folder / "out").iterdir()}
+    assert left == {"candidate"}, "the verdict of an earlier pass is not this one's"
+
+
+def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_deployed(open_shop: Shop) -> None:
+    good = open_shop.serving()
+    open_shop.commit(shops.HEALTHY)
+    (open_shop.folder / "taken").write_text("")
+
+    ended = open_shop.run("run", "--out", "taken/out")
+
+    assert ended.returncode == 2
+    assert "taken/out cannot be written to: Not a directory" in one_message(ended.stderr)
+    assert "deploying" not in ended.stderr
+    assert good == open_shop.serving()
+
+
+def test_a_full_disk_is_no_verdict_and_leaves_the_previous_revision(open_shop: Shop) -> None:
+    good = open_shop.serving()
+    open_shop.commit(shops.BROKEN_JSON)
+
+    # a file of more than 8 KiB fails to be written, as any does on a disk that is full
+    ended = open_shop.run_within("ulimit -f 16", "run")
+
+    assert ended.returncode == 4, ended.stderr
+    assert "File too large; mend that" in one_message(ended.stderr)
+    assert good == open_shop.serving()
+    assert open_shop.saved()["observations"]
+    assert not (open_shop.folder / "out" / "proof.zip").exists()
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing_half_way(open_shop: Shop) -> None:
+    good = open_shop.serving()
+    open_shop.commit(shops.BROKEN_JSON)
+    running = open_shop.start("run")
+    assert running.stderr is not None
+    running.stderr.close()
+    running.stderr = None
+
+    running.communicate(timeout=60)
+
+    assert running.returncode == 1
+    assert good == open_shop.serving()
+    assert (open_shop.folder / "out" / "proof.zip").exists()
 
 
 @pytest.mark.parametrize(

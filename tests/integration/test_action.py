@@ -129,6 +129,44 @@ def test_a_typo_in_the_spec_is_one_annotation_and_exit_code_2(
     assert ended.returncode == 2
     assert "::error::stability.yml:6:31: unknown key 'timde'; did you mean 'timed'?" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
+    assert job.said == {"verdict": "", "exit-code": "2"}
+    assert "did you mean" in _summary(job)
+
+
+def test_a_folder_that_cannot_be_written_to_is_no_verdict_and_the_gate_is_closed(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    job = Job(github, home, tmp_path, SPEC.format(url=url, status=200), out="taken/out")
+    (job.workspace / "taken").write_text("")
+
+    ended = job.run()
+
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "::error::taken/out cannot be written to: Not a directory" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert job.said == {"verdict": "", "exit-code": "2"}
+    assert home.statuses[-1].state == "error"
+    assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
+
+
+def test_a_fault_of_the_bots_own_is_no_verdict_and_the_gate_is_closed(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    job = Job(github, home, tmp_path / "job", SPEC.format(url=url, status=200))
+    (broken / "sitecustomize.py").write_text(
+        "import bot.pipeline\n\ndef _fail(*_given):\n    raise RuntimeError('::error::what nobody foresaw')\n\n"
+        "bot.pipeline.judge = _fail\n"
+    )
+
+    ended = job.run(PYTHONPATH=f"{broken}:{ROOT}")
+
+    assert ended.returncode == 4, ended.stdout + ended.stderr
+    assert "::error::there is no verdict, by a fault of stability-proof itself: RuntimeError" in ended.stdout
+    assert "Traceback" not in ended.stderr
+    assert job.said == {"verdict": "", "exit-code": "4"}
+    assert home.statuses[-1].state == "error"
 
 
 def test_a_network_to_github_that_is_cut_saves_the_verdict_and_ends_in_4(

@@ -51,3 +51,22 @@ def test_every_module_can_be_loaded_by_itself() -> None:
         + "".join(f"importlib.import_module({name.removesuffix('.__init__')!r})\n" for name in modules)
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("RuntimeError('a\\x1b[31mb')", "there is no verdict, by a fault of stability-proof itself: RuntimeError: ab"),
+        ("OSError(28, 'No space left on device', 'out/x')", "out/x: No space left on device; mend that"),
+        ("KeyboardInterrupt()", "stopped"),
+    ],
+)
+def test_what_nobody_foresaw_never_ends_in_the_exit_code_of_a_verdict(raised: str, said: str) -> None:
+    ended = python(
+        "import sys\nfrom bot import cli, commands\n"
+        f"def fail(_arguments):\n    raise {raised}\n"
+        "commands.check = fail\nsys.exit(cli.main(['check']))"
+    )
+    assert ended.returncode == 4
+    assert ended.stderr.splitlines()[-1].startswith(f"stability-proof: {said}")
+    assert ("Traceback" in ended.stderr) == ("RuntimeError" in raised)
