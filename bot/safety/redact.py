@@ -41,7 +41,8 @@ _FIELD = re.compile(
 )
 _FIELD_WITHIN_A_STRING = re.compile(
     rf"(?P<keep>(?P<quote>\\+\")(?:{_SECRETIVE})(?P=quote)\s*:\s*)"
-    r"(?P<value>(?P=quote)(?:(?!(?P=quote)).)*(?:(?P=quote)|\Z)|-?\d[\d.eE+-]*)",
+    # it ends at a quote that is escaped as its first one is: one that is escaped once more is a part of the value
+    r"(?P<value>(?P=quote)(?:(?!(?<!\\)(?P=quote)).)*(?:(?P=quote)|\Z)|-?\d[\d.eE+-]*)",
     re.IGNORECASE | re.DOTALL,
 )
 _TOKEN_RUN = re.compile(r"[\w.-]{20,}+")
@@ -50,8 +51,8 @@ _TOKEN_RUN = re.compile(r"[\w.-]{20,}+")
 class Redactor:
     """Knows the secrets of this pass, and takes them out of whatever it is given.
 
-    A secret is learned as it is, and as it travels: percent-encoded, JSON-escaped, HTML-escaped, in base64 at every
-    alignment (as in `Authorization: Basic`), and line by line when it has several.
+    A secret is learned as it is, and as it travels: percent-encoded, JSON-escaped once and twice, HTML-escaped, in
+    base64 at every alignment (as in `Authorization: Basic`), and line by line when it has several.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -144,7 +145,10 @@ def _without_jwt(match: re.Match[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)}
+    escaped = {html.escape(secret)}
+    for ascii_only in (True, False):
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        escaped |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}  # twice: in JSON that JSON quotes
     escaped |= {form.replace("/", "\\/") for form in escaped}
     encodable = secret.encode("utf-8", "surrogatepass")
     percent = {quote(encodable, safe=""), quote(encodable), quote_plus(encodable)}

@@ -37,6 +37,8 @@ def test_the_forms_in_which_a_secret_travels_do_not_survive(before: str, secret:
         quote_plus(secret),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(secret))[3:-3],
+        json.dumps(json.dumps(secret, ensure_ascii=False), ensure_ascii=False)[3:-3],
     ):
         assert form not in redactor.text(before + form + after)
 
@@ -92,6 +94,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         ('{"refreshToken":"with \\" quote opaque"}', "opaque", "refreshToken"),
         ("{'client_secret': 'pyrepr'}", "pyrepr", "client_secret"),
         ('{"body": "{\\"password\\": \\"nested\\", \\"user\\": \\"ana\\"}"}', "nested", "ana"),
+        (json.dumps({"body": json.dumps({"password": 'with " quote opaque', "user": "ana"})}), "opaque", "ana"),
         ('{"api_key": 1234567}', "1234567", "api_key"),
         ('{"password": "cut off in the mid', "cut off", "password"),
     ],
