@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.judge import checks, rules, series
+from bot.judge import checks, drift, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
@@ -30,7 +30,8 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
         )
     case = _Case(candidate, baseline, policy)
     active, expired = _by_date(policy.waivers, candidate.finished[:10])
-    found = _distinct(_with_early_stop([*_of_the_runs(case), *_of_the_probes(case)]))
+    seen = drift.added(candidate, baseline, policy, _of_the_probes(case))
+    found = _distinct(_with_early_stop([*_of_the_runs(case), *seen]))
     findings = sorted((_waived(each, active) for each in found), key=rules.rank)
     conclusion = rules.conclude(
         findings, policy.probes, _remarks(case, spec_digest, expired, findings), compared=baseline is not None
@@ -177,7 +178,7 @@ def _findings(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
 
 def _with_early_stop(findings: list[Finding]) -> list[Finding]:
     """Measuring stops at the first certain regression: say so where it left another series open."""
-    if not any(each.kind == "series" and each.status == "regressed" for each in findings):
+    if not any(each.status == "regressed" and each.comparison and each.comparison.pairs for each in findings):
         return findings
     words = {
         "reason": "undecided when measuring ended; a certain regression ends it early",
@@ -228,6 +229,7 @@ def _remarks(case: _Case, spec: str, expired: tuple[Waiver, ...], findings: list
         yield f"the baseline is of another environment: {baseline.subject.environment}"
     if candidate.spec != spec:
         yield "the candidate was measured by another spec than it is judged by"
+    yield from drift.remarks(baseline, policy)
     for waiver in expired:
         if any(each.id == waiver.finding and rules.counts(each) for each in findings):
             yield f"the waiver of {waiver.finding} expired on {waiver.until}"

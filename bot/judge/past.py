@@ -7,7 +7,7 @@ varies from run to run is the machine of the day, and the samples within one run
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -48,15 +48,22 @@ class Memory:
     """The past runs of a candidate's series, by `probe/series`.
 
     `slower` is how often each series may be called slower in error, `fine` the same for calling one fine that is worse
-    by just its budget. `control` is the logarithm of the candidate's control where all are divided by it, else nothing.
+    by just its budget; `single` is the error of each bound for a number that has a budget of its own. `control` is the
+    logarithm of the candidate's control where all are divided by it, else nothing.
     """
 
     known: Mapping[str, Known] = field(default_factory=dict)
     timed: frozenset[str] = frozenset()
     slower: float = 0.0
     fine: float = 0.0
+    single: float = 0.0
     control: float = 0.0
     adjusted: bool = False
+
+    @property
+    def how(self) -> str:
+        """What to say where all runs are divided by their control."""
+        return ", each divided by its runner's control" if self.adjusted else ""
 
     def runs(self, name: str) -> int:
         """How many past runs have this series."""
@@ -80,12 +87,12 @@ class Memory:
         own, _ = pooled([self.known[name].logs])
         return self._interval(name, (worse, worst), max(spread, own), freedom, (self.slower, self.fine))
 
-    def predict_single(self, name: str, worse: float, error: float) -> Prediction | None:
+    def predict_single(self, name: str, worse: float) -> Prediction | None:
         """The same for a number of its own kind, which only its own past says anything of."""
         if self.runs(name) < FEWEST:
             return None
         spread, freedom = pooled([self.known[name].logs])
-        return self._interval(name, (worse, worse), spread, freedom, (error, error))
+        return self._interval(name, (worse, worse), spread, freedom, (self.single, self.single))
 
     def _interval(
         self, name: str, new: tuple[float, float], spread: float, freedom: int, errors: tuple[float, float]
@@ -114,14 +121,13 @@ def remember(candidate: Run, baseline: Run | None, policy: Policy) -> Memory:
     timed = frozenset(name for name, one in series.items() if len(one.samples) > 1)
     budget = 1 - policy.confidence
     count = max(1, len(timed), sum(1 for each in policy.probes.values() if each.timed))
-    plain = Memory(_known(series, runs), timed, budget * FOR_SLOWER / count, budget)
+    singles = sum(1 for name in series.keys() - timed if policy.single_for(*name.split("/", 1)).budget is not None)
+    plain = Memory(_known(series, runs), timed, budget * FOR_SLOWER / count, budget, budget / max(1, singles))
     now = control(candidate.observations)
     if now is None or any(each.control is None for each in runs):
         return plain
     # dividing by the control is worth it only where it makes the past runs differ less among themselves
-    adjusted = Memory(
-        _known(series, runs, divided=True), timed, plain.slower, plain.fine, control=math.log(now), adjusted=True
-    )
+    adjusted = replace(plain, known=_known(series, runs, divided=True), control=math.log(now), adjusted=True)
     return adjusted if adjusted.pooled[0] < plain.pooled[0] else plain
 
 

@@ -1,13 +1,14 @@
 """What the judge goes by: the `judge:` section of the spec, and what the spec expects of each probe."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bot.model import Severity, Waiver
 from bot.model.duration import PATTERN, Duration, parse_duration
 
+_Rule = TypeVar("_Rule")
 DEFAULT = "default"
 BUDGET = 0.10
 FAILURES = 0.02
@@ -63,6 +64,25 @@ class Expected(BaseModel):
     timed: bool = False
 
 
+class Single(BaseModel):
+    """The rule for a number that is had once a run. Just one of the three."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    exact: Literal[True] | None = None
+    """No worse at all: for what has no noise, such as a size or a price."""
+    tolerance: Share | None = None
+    """Worse by more than this is a remark, and never blocks."""
+    budget: Share | None = None
+    """Worse by more than this is a regression, and blocks."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(each is not None for each in (self.exact, self.tolerance, self.budget)) != 1:
+            raise ValueError("a single number has just one rule; write one of exact, tolerance and budget")
+        return self
+
+
 class Policy(BaseModel):
     """Margins, budgets and limits. A map's key is `probe/series`, a series (`latency`) or `default`."""
 
@@ -80,6 +100,12 @@ class Policy(BaseModel):
     """The slowest requests of a series: fine when they are shown to be within this of the baseline; judged where named."""
     tolerance: Share = 0.5
     """A single number, such as one start-up, is worth a remark when it is off by more than this (50%)."""
+    single: dict[str, Single] = Field(default_factory=dict)
+    """The rule for a single number: `exact`, `tolerance` or `budget`; without one it has the tolerance above."""
+    drift: Share = 0.2
+    """All steps since the pinned revision together may make a series worse by this; more is a remark (20%)."""
+    pinned: str | None = Field(None, min_length=1, max_length=200)
+    """The release or commit that drift is counted from; without one it is the last release."""
     confidence: Share = Field(0.95, ge=0.5, le=0.9999)
     """How sure the whole suite is that what it calls a regression is one (95%)."""
     time: Duration = 300.0
@@ -102,7 +128,7 @@ class Policy(BaseModel):
                     f"the budget of {key!r} ({share:.3g}) is not above the margin ({self.margin:.3g}): nothing would lie"
                     " between fine and regressed; lower `margin`, or raise the budget"
                 )
-        for key in (*self.budget, *self.failures, *self.floor, *self.tail):
+        for key in (*self.budget, *self.failures, *self.floor, *self.tail, *self.single):
             probe = key.partition("/")[0]
             if "/" in key and self.probes and probe not in self.probes and probe not in OWN_NAMES:
                 raise ValueError(f"{key!r} is about no probe of this spec; it has {', '.join(self.probes)}")
@@ -127,10 +153,14 @@ class Policy(BaseModel):
 
     def keys(self) -> set[str]:
         """The series that are named: one that no run has is a slip of the pen."""
-        return {*self.budget, *self.failures, *self.floor, *self.tail} - {DEFAULT}
+        return {*self.budget, *self.failures, *self.floor, *self.tail, *self.single} - {DEFAULT}
+
+    def single_for(self, probe: str, series: str) -> Single:
+        """The rule for a number that is had once a run."""
+        return _nearest(self.single, probe, series, Single(tolerance=self.tolerance))
 
 
-def _nearest(values: Mapping[str, float], probe: str, series: str, otherwise: float) -> float:
+def _nearest(values: Mapping[str, _Rule], probe: str, series: str, otherwise: _Rule) -> _Rule:
     for key in (f"{probe}/{series}", series, DEFAULT):
         if key in values:
             return values[key]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from bot.judge import failing, location, sequential, stored
+from bot.judge import failing, location, sequential, single, stored
 from bot.judge.basis import Basis
 from bot.judge.pairing import answered
 from bot.judge.policy import Policy
@@ -29,7 +29,7 @@ def compare(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
         if new is None or not new.samples:
             yield _missing(basis, name, old)
         elif not basis.expected.timed and len(new.samples) == 1 and (old is None or len(old.samples) == 1):
-            yield _single(basis, policy, new, old)
+            yield single.compare(basis, policy, new, old, _shown(new, old, ""))
         elif old is None:
             yield from _alone(basis, policy, new, error)
         elif basis.paired:
@@ -87,33 +87,6 @@ def _alone(basis: Basis, policy: Policy, new: Series, error: Errors) -> Iterator
         yield basis.finding(new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words)
     else:
         yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown)
-
-
-def _single(basis: Basis, policy: Policy, new: Series, old: Series | None) -> Finding:
-    """One number on each side: its ratio is shown, and never blocks."""
-    shown = _shown(new, old, "one number on each side; shown, never blocking")
-    now, then = shown.after, shown.before
-    severity = basis.at_most("minor")
-    if now is None:
-        reason, remedy = "the only sample failed", "look at why it failed"
-        return basis.finding(
-            new.id, "series", "not measured", severity=severity, comparison=shown, reason=reason, remedy=remedy
-        )
-    if then is None or old is None or (old.unit, old.better) != (new.unit, new.better):
-        if basis.baseline_is_lost:
-            return basis.finding(
-                new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words
-            )
-        return basis.finding(new.id, "series", "new", severity="info", comparison=shown)
-    if now <= 0 or then <= 0:
-        word: Status = "maintained" if now == then else "changed"
-        reason = "one number, from or to nothing: no ratio can be had"
-        return basis.finding(new.id, "series", word, severity=severity, comparison=shown, reason=reason)
-    shown = shown.model_copy(update={"ratio": six(now / then)})
-    if (now / then if new.better == "lower" else then / now) > 1 + policy.tolerance:
-        reason = f"one number, worse by more than {six(policy.tolerance * 100):g} %: worth a look, not a proof"
-        return basis.finding(new.id, "series", "changed", severity=severity, comparison=shown, reason=reason)
-    return basis.finding(new.id, "series", "maintained", severity="info", comparison=shown)
 
 
 def _stored(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:

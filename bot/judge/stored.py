@@ -52,18 +52,13 @@ def compare(basis: Basis, policy: Policy, new: Series, old: Series, shown: Compa
     status = _word(predicted, limits)
     numbers = _numbers(new, predicted, memory, limits[0], decided=status != "not measured")
     comparison = shown.model_copy(update=numbers)
-    words, remedy = _why(predicted.runs, memory), None
+    words, remedy = f"by the spread of {predicted.runs} stored runs{memory.how}", None
     if status == "not measured":
         words = f"neither a regression nor being within the budget is shown {words}"
         remedy = "keep the previous revision up beside the candidate, or widen the budget"
     return basis.finding(
         new.id, "series", status, severity=severity, comparison=comparison, reason=words, remedy=remedy
     )
-
-
-def _why(runs: int, memory: Memory) -> str:
-    divided = ", each divided by its runner's control" if memory.adjusted else ""
-    return f"by the spread of {runs} stored runs{divided}"
 
 
 def _unfit(memory: Memory, name: str, new: Series) -> str | None:
@@ -148,7 +143,7 @@ def _numbers(
         "runs": predicted.runs,
         "would_have_seen": _ratio(way * (bad + (predicted.t + POWER) * predicted.error)),
         "decided": decided,
-        "method": PREDICTED + (", each divided by its runner's control" if memory.adjusted else ""),
+        "method": PREDICTED + memory.how,
     }
 
 
