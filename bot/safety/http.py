@@ -1,7 +1,7 @@
 """The one place that makes HTTP clients, and the one way of asking with a bounded answer.
 
-Redirects are not followed, loopback never goes through a proxy, link-local addresses (where clouds keep their
-credentials) are refused, a body ends at a limit, and an answer as a whole has a deadline.
+Redirects are not followed, no cookies are kept, loopback never goes through a proxy, link-local addresses (where clouds
+keep their credentials) are refused, a body ends at a limit, and an answer as a whole has a deadline.
 
 This module loads httpx; import it where it is used.
 """
@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal
 
 import httpx
@@ -72,6 +73,7 @@ def async_client(
         base_url=base_url,
         timeout=_timeout(timeout),
         headers={"user-agent": USER_AGENT, **(headers or {})},
+        cookies=_no_cookies(),
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
@@ -92,6 +94,7 @@ def client(
         base_url=base_url,
         timeout=_timeout(timeout),
         headers={"user-agent": USER_AGENT, **(headers or {})},
+        cookies=_no_cookies(),
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
         event_hooks={"request": [] if link_local or is_loopback(base_url) else [guard]},
@@ -119,9 +122,8 @@ async def ask(
     incomplete: str | None = None
     try:
         async with asyncio.timeout(deadline):
-            request = http.build_request(
-                method, url, headers=list(headers), content=content, timeout=_timeout(deadline)
-            )
+            raw = [(name.encode(), value.encode()) for name, value in headers]  # as the samples send them
+            request = http.build_request(method, url, headers=raw, content=content, timeout=_timeout(deadline))
             head = await http.send(request, stream=True)
             try:
                 async for chunk in head.aiter_bytes():
@@ -169,6 +171,11 @@ def _host(url: str) -> str:
         return httpx.URL(url).host
     except httpx.InvalidURL:
         return ""
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: a cookie that one probe was given would go with the others', whichever came first."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _timeout(seconds: float) -> httpx.Timeout:
