@@ -48,7 +48,13 @@ def run(arguments: Namespace) -> int:
 def probe(arguments: Namespace) -> int:
     """`probe`: observe what is up. Ends in 0 when every probe was measured, 1 when one is broken, 3 otherwise."""
     from bot import probing, spec
+    from bot.safety.urls import service_url
 
+    for url in filter(None, (arguments.url, arguments.against)):
+        try:
+            service_url(url)
+        except ValueError as error:
+            raise UsageError(f"--url and --against: {error}") from None
     loaded = spec.load(arguments.spec, os.environ)
     candidate, baseline = until_signalled(
         probing.observe(

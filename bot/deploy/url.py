@@ -3,14 +3,17 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer, Target
 from bot.model import Fact, Observation, Subject
 from bot.model.errors import DeployError
+from bot.safety.urls import service_url
+
+Address = Annotated[str, AfterValidator(service_url), Field(pattern=r"^https?://[^\s/]")]
 
 
 class UrlTarget(Target):
@@ -18,11 +21,11 @@ class UrlTarget(Target):
 
     kind: ClassVar[str] = "url"
 
-    url: str = Field(pattern=r"^https?://[^\s/]")
+    url: Address
     """Where the candidate answers."""
     revision: str | None = None
     """What it calls itself (see `identity:`); the service's name and the commit's first seven digits when absent."""
-    baseline: str | None = Field(None, pattern=r"^https?://[^\s/]")
+    baseline: Address | None = None
     """Where the revision before still answers, to measure it beside the candidate."""
     baseline_revision: str | None = None
     """What that one calls itself."""
@@ -47,7 +50,8 @@ class _Deployer:
         return self._deployed(self.target.url, self.target.revision, await self._named(commit))
 
     async def rollback(self) -> Deployed | None:
-        self.context.log(f"{self.target.url} was deployed by something else: there is nothing here to roll back")
+        url = self.context.redactor.text(self.target.url)
+        self.context.log(f"{url} was deployed by something else: there is nothing here to roll back")
         return None
 
     async def settle(self) -> None:

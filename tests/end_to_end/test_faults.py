@@ -177,6 +177,7 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing_half_way(open_shop: Shop
         (("report", "stability.yml"), "stability.yml"),
         (("verify", "stability.yml"), "stability.yml: not a proof"),
         (("probe", "--url", "http://127.0.0.1:9", "--only", "nothing"), "--only nothing: the spec has no such probe"),
+        (("probe", "--url", "http://ana:hunter2@127.0.0.1:9"), "a password in it would be in every report"),
     ],
 )
 def test_a_wrong_call_is_one_message_and_exit_code_2(shop: Shop, words: tuple[str, ...], message: str) -> None:

@@ -49,10 +49,23 @@ async def test_a_commit_that_nobody_here_knows_is_not_claimed(ground: Ground, tm
         assert (await deployer.deploy("a" * 40)).subject.commit == "a" * 40
 
 
-@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "https://", ""])
+@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "https://", "", "https://a b", "https://a?b=c"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         url_target(url=url)
+
+
+@pytest.mark.parametrize("key", ["url", "baseline"])
+def test_an_address_that_holds_a_password_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ValidationError, match="would be in every report") as refused:
+        url_target(**{key: "https://ana:hunter2@shop.example"})
+
+    assert "hunter2" not in refused.value.errors(include_input=False)[0]["msg"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80", "https://[::1]:8000/", "https://shop.example/a/b@c"])
+def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
+    assert url_target(url=url).url == url
 
 
 def test_the_targets_are_known_by_their_keys() -> None:
