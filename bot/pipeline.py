@@ -14,7 +14,7 @@ from bot.judge import judge, watch
 from bot.model import Evidence, Observation, Run, Subject, Verdict
 from bot.model.errors import DeployError, Interrupted, UsageError
 from bot.outcome import Outcome, Request, keep, keep_partial
-from bot.probes.session import Plan, Session
+from bot.probes.session import Plan, Session, open_loop
 from bot.safety.redact import Redactor
 from bot.spec import Spec
 
@@ -152,6 +152,7 @@ class _Pass:
             seed=int(self.spec.digest[-8:], 16),
             time=self.spec.policy.time,
             rounds=self.spec.policy.rounds,
+            open_loop=open_loop(self.spec.probes, self.spec.policy.tail_for),
         )
 
     def _judge(self, candidate: Run, baseline: Run | None) -> Verdict:

@@ -9,7 +9,7 @@ from bot.judge import watch
 from bot.model import Run, Subject
 from bot.model.errors import UsageError
 from bot.outcome import write
-from bot.probes.session import Plan, Session
+from bot.probes.session import Plan, Session, open_loop
 from bot.safety.escape import terminal
 from bot.safety.redact import Redactor
 from bot.spec import Spec
@@ -45,6 +45,7 @@ async def observe(
         seed=int(spec.digest[-8:], 16),
         time=spec.policy.time,
         rounds=spec.policy.rounds,
+        open_loop=open_loop(spec.probes, spec.policy.tail_for),
     )
     together = uuid.uuid4().hex
     session = Session(

@@ -1,12 +1,13 @@
 """One revision while it is observed: how it is asked, who answered, and where the evidence goes."""
 
 import asyncio
-import uuid
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bot.model import Evidence, Subject, digest
+from bot.probes.engine import Engine
 from bot.probes.identity import Witness
 from bot.probes.login import Credential, Login
 from bot.probes.probe import Unmeasurable
@@ -23,35 +24,31 @@ TEXT = "text/plain; charset=utf-8"
 
 
 class Clock:
-    """How much time is left of what a probe may take."""
+    """How much time is left of what a probe may take, from now on or from its planned time."""
 
-    def __init__(self, seconds: float) -> None:
-        self.end = asyncio.get_running_loop().time() + seconds
+    def __init__(self, seconds: float, planned: float | None = None) -> None:
+        ahead = 0.0 if planned is None else max(0.0, planned - time.perf_counter())
+        self.end = asyncio.get_running_loop().time() + ahead + seconds
 
     def left(self, at_most: float = float("inf")) -> float:
         """Seconds, never less than a moment, so that a deadline in the past still fails as a deadline does."""
         return max(0.001, min(at_most, self.end - asyncio.get_running_loop().time()))
 
 
-class Asking(Protocol):
-    """A way of asking over HTTP."""
-
-    async def __call__(self, request: Request, deadline: float) -> "Answer":
-        """Ask once.
-
-        Raises:
-            Unanswered: nothing came that could be called an answer.
-        """
-        ...
-
-
 class Context:
     """One revision while it is observed. Opened by the session, and closed by it."""
 
     def __init__(
-        self, subject: Subject, folder: Path, redactor: Redactor, logins: Mapping[str, Login], witness: Witness
+        self,
+        subject: Subject,
+        folder: Path,
+        redactor: Redactor,
+        logins: Mapping[str, Login],
+        witness: Witness,
+        engine: Engine,
     ) -> None:
         self.subject = subject
+        self.engine = engine
         self.url = subject.url.rstrip("/")
         self.redactor = redactor
         self.witness = witness
@@ -84,13 +81,13 @@ class Context:
             self._http, request.method, request.url, headers=request.headers, content=request.content, deadline=deadline
         )
 
-    async def time(self, request: Request, deadline: float) -> "Answer":
-        """Ask once, over a connection that is kept for it, by a client fit for timing."""
+    async def time(self, request: Request, deadline: float, planned: float | None = None) -> "Answer":
+        """Ask once, now or at a planned time, over a connection that is kept, by a client fit for timing."""
         from bot.probes.sampling import Sampler
 
         if self._sampler is None:
-            self._sampler = Sampler(self.url)
-        return await self._sampler.ask(request, deadline)
+            self._sampler = Sampler(self.url, self.engine)
+        return await self._sampler.ask(request, deadline, planned)
 
     async def credential(self, name: str, deadline: float) -> Credential:
         """The credential of a login. Signed in once for all probes of this revision, and again before it expires.
@@ -109,19 +106,12 @@ class Context:
         except TimeoutError:
             return Credential(failure=f"no answer within {deadline:g} s")
 
-    def fresh(self) -> str:
-        """A value that was never used before, always of the same length."""
-        return uuid.uuid4().hex
-
     async def release(self) -> None:
-        """Let go of connections and threads. Credentials are kept, and it can be used again."""
+        """Let go of connections. Credentials are kept, and it can be used again."""
         waiting = [task for task in self._signing_in.values() if not task.done()]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        sampler, self._sampler = self._sampler, None
-        if sampler is not None:
-            sampler.close()
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()

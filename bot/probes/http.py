@@ -9,9 +9,10 @@ from pydantic import model_validator
 from bot.model import Observation, Severity
 from bot.probes import templates
 from bot.probes.journey import observation
-from bot.probes.probe import Probe, Sample, Unmeasurable
+from bot.probes.lateness import vouched
+from bot.probes.probe import Probe, Sample, Turn, Unmeasurable, fresh
 from bot.probes.steps.http import HttpCall
-from bot.probes.steps.step import Result, Run
+from bot.probes.steps.step import Run, Time
 
 if TYPE_CHECKING:
     from bot.probes.context import Context
@@ -24,6 +25,7 @@ class HttpProbe(Probe, HttpCall):
 
     kind: ClassVar[str] = "http"
     default_severity: ClassVar[Severity] = "major"
+    phases: ClassVar[tuple[str, ...]] = ("first_byte", "dns", "connect", "tls")
 
     @model_validator(mode="before")
     @classmethod
@@ -52,19 +54,35 @@ class HttpProbe(Probe, HttpCall):
 
     async def observe(self, name: str, context: "Context") -> Observation:
         """Ask once."""
-        result = await self.call(self._run(name, context, sampling=False), {})
-        return observation(self, name, [("", result)], reproduce=self._reproduce(name, context), reason=result.failure)
-
-    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
-        """Ask once, timed."""
-        result: Result = await self.call(self._run(name, context, sampling=True), {})
-        return {"latency": Sample(result.times.get("latency"), result.failure is None, result.failure)}
-
-    def _run(self, name: str, context: "Context", *, sampling: bool) -> Run:
         from bot.probes.context import Clock
 
-        ask = context.time if sampling else context.ask
-        return Run(name, context, Clock(self.timeout), {templates.UNIQUE: context.fresh()}, ask, sampling)
+        run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: fresh()})
+        result = await self.call(run, {})
+        return observation(self, name, [("", result)], reproduce=self._reproduce(name, context), reason=result.failure)
+
+    def writes(self) -> bool:
+        """Whatever only reads is asked for alike as often as one likes."""
+        return not self.http.startswith(READING)
+
+    async def sample(self, name: str, context: "Context", turn: Turn) -> Mapping[str, Sample]:
+        """Ask once, timed."""
+        from bot.probes.context import Clock
+
+        clock = Clock(self.timeout, turn.planned)
+        run = Run(name, context, clock, {templates.UNIQUE: turn.unique}, sampling=True, planned=turn.planned)
+        result = await self.call(run, {})
+        time = result.times.get("latency")
+        spent = result.spent[-1] if result.spent else Time(0.0)
+        sample = Sample(
+            value=time and time.value,
+            ok=result.failure is None,
+            why=result.failure,
+            vouched=vouched(spent.late, spent.value),
+            late=spent.late,
+            sent=result.sent,
+            phases=result.phases,
+        )
+        return {"latency": sample}
 
     def _reproduce(self, name: str, context: "Context") -> str:
         try:

@@ -1,7 +1,7 @@
 """The probe `journey`: steps in order, sharing what they capture."""
 
+import math
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from bot.model import Observation, Severity
 from bot.model.duration import Duration
 from bot.probes import templates
-from bot.probes.probe import Probe, Sample
+from bot.probes.lateness import vouched
+from bot.probes.probe import Probe, Sample, Turn, fresh
 from bot.probes.steps.registry import AnyStep
-from bot.probes.steps.step import Result, Run
+from bot.probes.steps.step import Result, Run, Time
 
 if TYPE_CHECKING:
     from bot.probes.context import Context
@@ -58,7 +59,7 @@ class JourneyProbe(Probe):
 
     async def observe(self, name: str, context: "Context") -> Observation:
         """Go through the steps once."""
-        results, _ = await self._go(name, context, sampling=False)
+        results = await self._go(name, context)
         number, last = len(results), results[-1]
         reason = None
         if last.failure is not None:
@@ -74,33 +75,44 @@ class JourneyProbe(Probe):
         reproduce = shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url])
         return observation(self, name, numbered, reproduce=reproduce, reason=reason)
 
-    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
-        """Go through the steps once, timed."""
-        results, seconds = await self._go(name, context, sampling=True)
+    def writes(self) -> bool:
+        """A journey may leave anything behind."""
+        return True
+
+    async def sample(self, name: str, context: "Context", turn: Turn) -> Mapping[str, Sample]:
+        """Go through the steps once, timed: the duration is what the service took, without our own work in between."""
+        results = await self._go(name, context, turn)
         why = results[-1].failure
-        samples = {"duration": Sample(None if why else seconds * 1000, why is None, why)}
+        spent = [each for result in results for each in result.spent]
+        sent = turn.planned or next((result.sent for result in results if result.sent), None)
+        whole = Time(math.fsum(each.value for each in spent), max((each.late for each in spent), default=0.0))
+        samples = {"duration": _sample(None if why else whole, whole, why, sent)}
         for number, (step, result) in enumerate(zip(self.journey, results, strict=False), 1):
             for name_of_time in step.times():
-                value = result.times.get(name_of_time)
-                samples[f"{_prefix(number)}{name_of_time}"] = Sample(
-                    value, value is not None and result.failure is None
-                )
+                time = result.times.get(name_of_time)
+                samples[f"{_prefix(number)}{name_of_time}"] = _sample(time, time or whole, result.failure, result.sent)
         return samples
 
-    async def _go(self, name: str, context: "Context", *, sampling: bool) -> tuple[list[Result], float]:
+    async def _go(self, name: str, context: "Context", turn: Turn | None = None) -> list[Result]:
         from bot.probes.context import Clock
 
         for login in sorted(self.logins()):
             await context.credential(login, self.timeout)  # so that signing in is no part of the time
-        ask = context.time if sampling else context.ask
-        run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: context.fresh()}, ask, sampling)
+        planned = turn.planned if turn else None
+        unique = turn.unique if turn else fresh()
+        clock = Clock(self.timeout, planned)
+        run = Run(name, context, clock, {templates.UNIQUE: unique}, sampling=turn is not None, planned=planned)
         results: list[Result] = []
-        started = time.perf_counter()
         for step in self.journey:
             results.append(await step.run(run))
             if results[-1].failure is not None:
                 break
-        return results, time.perf_counter() - started
+        return results
+
+
+def _sample(time: Time | None, bound: Time, why: str | None, sent: float | None) -> Sample:
+    ok = time is not None and why is None
+    return Sample(time and time.value, ok, why, vouched(bound.late, bound.value), bound.late, sent)
 
 
 def observation(

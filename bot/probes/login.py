@@ -12,7 +12,7 @@ from pydantic import Field
 from bot.model import strict_json
 from bot.model.errors import FormatError
 from bot.probes.paths import PathText, find
-from bot.probes.probe import Unmeasurable
+from bot.probes.probe import Unmeasurable, fresh
 from bot.probes.request import Body, RequestLine
 from bot.probes.transcripts import answer_text, request_text
 
@@ -56,7 +56,7 @@ class Login(Body):
         """Sign in. What the service does wrong is in the credential's `failure`."""
         from bot.safety.http import OURS, Unanswered
 
-        request = self.request(self.http, context.url, {"unique": context.fresh()})
+        request = self.request(self.http, context.url, {"unique": fresh()})
         said = request_text(context.redactor, request.method, request.url, request.headers, request.content)
         try:
             answer = await context.ask(request, SIGN_IN_TIMEOUT)

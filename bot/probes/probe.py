@@ -1,5 +1,6 @@
 """What every probe is: its own configuration, and the two things that it can do."""
 
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -18,12 +19,36 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+class Turn(NamedTuple):
+    """One sample that is to be taken.
+
+    `unique` is what `{unique}` stands for. `planned` is when it is to be sent, and timed from, where that does not
+    depend on the answers before (`time.perf_counter`).
+    """
+
+    unique: str
+    planned: float | None = None
+
+
 class Sample(NamedTuple):
-    """One timed value, in milliseconds; None where no number could be had. `why` says what went wrong."""
+    """One timed value, in milliseconds; None where no number could be had. `why` says what went wrong.
+
+    `late` is what of the value may be our own, `vouched` whether that is too much. `sent` is when it was sent, or was
+    to be (`time.perf_counter`); `phases` are what its probe's `phases` name, in milliseconds.
+    """
 
     value: float | None
     ok: bool
     why: str | None = None
+    vouched: bool = True
+    late: float = 0.0
+    sent: float | None = None
+    phases: tuple[float | None, ...] = ()
+
+
+def fresh() -> str:
+    """A value that was never used before, always of the same length."""
+    return uuid.uuid4().hex
 
 
 class Unmeasurable(Exception):
@@ -43,6 +68,8 @@ class Probe(Settings):
 
     kind: ClassVar[str]
     default_severity: ClassVar[Severity] = "major"
+    phases: ClassVar[tuple[str, ...]] = ()
+    """Further columns of its series: parts of the time, and what came before it."""
 
     title: str | None = Field(None, min_length=1, max_length=120)
     """What reports call it; the probe's name when it is absent."""
@@ -77,7 +104,11 @@ class Probe(Settings):
         """
         raise NotImplementedError
 
-    async def sample(self, name: str, context: "Context") -> Mapping[str, Sample]:
+    def writes(self) -> bool:
+        """Whether it asks for anything to be changed; then two of the same may be refused."""
+        return True
+
+    async def sample(self, name: str, context: "Context", turn: Turn) -> Mapping[str, Sample]:
         """Take one sample of each of `series()`; what is left out counts as failed.
 
         Raises:

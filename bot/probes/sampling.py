@@ -1,14 +1,18 @@
-"""Asking when time is what matters: libcurl, over one kept connection, in a thread of its own.
+"""Asking when time is what matters: libcurl in the engine's thread, over kept connections, several at once.
 
-The time is libcurl's own, from the moment that the request could be sent (the connection is up) until the last byte of
-the answer, so that neither our event loop nor the interpreter's lock is in it.
+The time is libcurl's own. A request without a plan is timed from the moment that it could be sent (the connection is
+up) until the last byte of the answer. One with a planned time is timed from that, whatever came in between: a stall of
+the service is felt by every request that was to be sent in it.
 """
 
 import asyncio
+import errno
 import io
-from concurrent.futures import ThreadPoolExecutor
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.probes.probe import Unmeasurable
+from bot.probes.engine import Engine, Loop, Promise
 from bot.probes.request import Request
 from bot.safety.http import (
     BODY_LIMIT,
@@ -20,6 +24,9 @@ from bot.safety.http import (
     is_loopback,
     refuse_link_local,
 )
+
+if TYPE_CHECKING:
+    import pycurl
 
 _FAILURES: dict[int, Failure] = {
     5: "unknown host",
@@ -37,83 +44,114 @@ _TOO_LONG = 23
 _BROKEN_OFF = 18
 
 
+class Phases(NamedTuple):
+    """Milliseconds: until the first byte came, counted as the whole is; and what a new connection took, if it was new."""
+
+    first_byte: float | None = None
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+
+
+NO_PHASES = Phases()
+
+
+@dataclass(frozen=True)
+class Timed(Answer):
+    """An answer with its times. `sent` is when it was sent, or was to be; `late` how late we may have been, in seconds."""
+
+    sent: float = 0.0
+    late: float = 0.0
+    phases: Phases = NO_PHASES
+
+
+class Unheard(Unanswered):
+    """There was no answer, and we waited for `waited` seconds, of which `late` may be our own."""
+
+    def __init__(self, failure: Failure, message: str, *, sent: float, waited: float, late: float) -> None:
+        super().__init__(failure, message)
+        self.sent = sent
+        self.waited = waited
+        self.late = late
+
+
 class Sampler:
-    """Asks one service, one request after the other."""
+    """Asks one service; connections are kept from one request to the next."""
 
-    def __init__(self, url: str) -> None:
-        try:
-            import pycurl
-        except ImportError as error:
-            raise Unmeasurable(
-                f"samples are timed by pycurl, which cannot be loaded: {error}", "install pycurl"
-            ) from error
-        self._pycurl = pycurl
+    def __init__(self, url: str, engine: Engine) -> None:
         self._url = url
-        self._handle: pycurl.Curl = pycurl.Curl()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sampler")
-        self._stop = False
-        self._checked = is_loopback(url)
+        self._engine = engine
+        self._near = is_loopback(url)
+        self._checked = self._near
 
-    async def ask(self, request: Request, deadline: float) -> Answer:
-        """Ask once; see `bot.safety.http.ask` for what is raised."""
+    async def ask(self, request: Request, deadline: float, planned: float | None = None) -> Timed:
+        """Ask once, now or at the `planned` time (`time.perf_counter`); see `bot.safety.http.ask` for what is raised."""
         if not self._checked:
             await asyncio.to_thread(refuse_link_local, self._url)
             self._checked = True
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._perform, request, deadline)
-
-    def close(self) -> None:
-        """Let go; a request that is under way is given up within about a second."""
-        self._stop = True
-        self._thread.submit(self._handle.close)
-        self._thread.shutdown(wait=False)
-
-    def _perform(self, request: Request, deadline: float) -> Answer:
-        pycurl, handle = self._pycurl, self._handle
-        body, heads = io.BytesIO(), list[bytes]()
-        handle.reset()  # keeps the connection
-        self._prepare(request, deadline)
-
-        def write(data: bytes) -> int:
-            return body.write(data) if body.tell() + len(data) <= BODY_LIMIT else -1
-
-        handle.setopt(pycurl.WRITEFUNCTION, write)
-        handle.setopt(pycurl.HEADERFUNCTION, heads.append)
-        incomplete: str | None = None
+        transfer = _Transfer(request, deadline, planned, direct=self._near)
+        self._engine.call(transfer.begin)
         try:
-            handle.perform()
-        except pycurl.error as error:
-            code, message = error.args[0], str(error.args[1])
-            status = handle.getinfo(pycurl.RESPONSE_CODE)
-            if not status:
-                raise Unanswered(_FAILURES.get(code, "garbage"), _words(code, message, deadline)) from None
-            incomplete = (
-                f"it is longer than {BODY_LIMIT:,} bytes" if code == _TOO_LONG else _words(code, message, deadline)
-            )
-        seconds = handle.getinfo(pycurl.TOTAL_TIME) - handle.getinfo(pycurl.PRETRANSFER_TIME)
-        reason, headers = _parsed(heads)
-        return Answer(
-            status=handle.getinfo(pycurl.RESPONSE_CODE),
-            reason=reason,
-            headers=headers,
-            body=body.getvalue(),
-            seconds=max(0.0, seconds),
-            incomplete=incomplete,
-        )
+            return await transfer.answer.future
+        finally:
+            if not transfer.over:
+                self._engine.call(transfer.give_up)
 
-    def _prepare(self, request: Request, deadline: float) -> None:
-        pycurl, handle = self._pycurl, self._handle
+
+class _Transfer:
+    """One request on its way; made in the event loop, and then the engine's."""
+
+    def __init__(self, request: Request, deadline: float, planned: float | None, *, direct: bool) -> None:
+        self.answer = Promise[Timed]()
+        self.over = False
+        self._request, self._deadline, self._planned, self._direct = request, deadline, planned, direct
+        self._body, self._heads = io.BytesIO(), list[bytes]()
+        self._handle: pycurl.Curl | None = None
+        self._begun = 0.0
+
+    def begin(self, loop: Loop) -> None:
+        """Send it, or wait for its time."""
+        self._loop = loop
+        loop.closers.add(self._stopped)
+        self._handle = loop.handle()
+        try:
+            self._prepare(self._handle)
+        except (UnicodeError, ValueError, TypeError) as error:
+            self._fail("unknown host", f"{self._request.url} cannot be asked: {error}")
+            return
+        if self._planned is not None and self._planned > time.perf_counter():
+            loop.at(self._planned, self._send)
+        else:
+            self._send()
+
+    def give_up(self, _loop: Loop) -> None:
+        """Nobody waits for it any more."""
+        self._finish()
+
+    def _stopped(self) -> None:
+        self._fail("closed", "given up before an answer came")
+
+    def _send(self) -> None:
+        if self.over or self._handle is None:
+            return
+        self._begun = time.perf_counter()
+        self._loop.add(self._handle, self._done)
+
+    def _prepare(self, handle: "pycurl.Curl") -> None:
+        pycurl, request, deadline = self._loop.pycurl, self._request, self._deadline
         handle.setopt(pycurl.URL, request.url)
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        handle.setopt(pycurl.CAINFO, self._loop.authorities)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(deadline * 1000)))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(deadline, CONNECT_TIMEOUT) * 1000)))
         handle.setopt(pycurl.ENCODING, "gzip, deflate")
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
         handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers] + ["Expect:"])
-        handle.setopt(pycurl.NOPROGRESS, 0)
-        handle.setopt(pycurl.XFERINFOFUNCTION, lambda *_: int(self._stop))
-        if is_loopback(request.url):
+        handle.setopt(pycurl.WRITEFUNCTION, self._write)
+        handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
+        if self._direct:
             handle.setopt(pycurl.PROXY, "")
         if request.method == "HEAD":
             handle.setopt(pycurl.NOBODY, 1)
@@ -121,14 +159,82 @@ class Sampler:
             handle.setopt(pycurl.POSTFIELDS, request.content or b"")
             handle.setopt(pycurl.CUSTOMREQUEST, request.method)
 
+    def _write(self, data: bytes) -> int:
+        return self._body.write(data) if self._body.tell() + len(data) <= BODY_LIMIT else -1
+
+    def _done(self, code: int, message: str) -> None:
+        assert self._handle is not None
+        status = self._handle.getinfo(self._loop.pycurl.RESPONSE_CODE)
+        refused = self._handle.getinfo(self._loop.pycurl.OS_ERRNO) == errno.ECONNREFUSED
+        if code and not status:
+            words = "connection refused" if code == 7 and refused else _words(code, message, self._deadline)
+            self._fail(_FAILURES.get(code, "garbage"), words)
+            return
+        incomplete = _words(code, message, self._deadline) if code else None
+        reason, headers = _parsed(self._heads)
+        seconds, phases = self._times(self._handle)
+        answer = Timed(
+            status=status,
+            reason=reason,
+            headers=headers,
+            body=self._body.getvalue(),
+            seconds=seconds,
+            incomplete=incomplete,
+            sent=self._origin(),
+            late=self._late(),
+            phases=phases,
+        )
+        self._finish()
+        self.answer.give(answer)
+
+    def _times(self, handle: "pycurl.Curl") -> tuple[float, Phases]:
+        pycurl = self._loop.pycurl
+        total, ready = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.PRETRANSFER_TIME)
+        first = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+        # from the plan on, a new connection is part of what a user would have waited for
+        shift = self._begun - self._planned if self._planned is not None else -ready
+        dns = connect = tls = None
+        if handle.getinfo(pycurl.NUM_CONNECTS):
+            looked_up, connected = handle.getinfo(pycurl.NAMELOOKUP_TIME), handle.getinfo(pycurl.CONNECT_TIME)
+            shaken = handle.getinfo(pycurl.APPCONNECT_TIME)
+            dns, connect = _ms(looked_up), _ms(connected - looked_up)
+            tls = _ms(shaken - connected) if shaken else None
+        return max(0.0, total + shift), Phases(_ms(first + shift) if first else None, dns, connect, tls)
+
+    def _origin(self) -> float:
+        return self._begun if self._planned is None else self._planned
+
+    def _late(self) -> float:
+        """Both ends are looked at, each by itself: when it was sent, and when its end was seen."""
+        sent_late = 0.0 if self._planned is None or not self._begun else self._begun - self._planned
+        return max(sent_late, self._loop.bound(self._begun))
+
+    def _fail(self, failure: Failure, words: str) -> None:
+        waited = time.perf_counter() - self._origin() if self._begun else 0.0
+        error = Unheard(failure, words, sent=self._origin(), waited=waited, late=self._late() if self._begun else 0.0)
+        self._finish()
+        self.answer.fail(error)
+
+    def _finish(self) -> None:
+        self.over = True
+        self._loop.closers.discard(self._stopped)
+        if self._handle is not None:
+            self._loop.drop(self._handle, reuse=True)
+            self._handle = None
+
+
+def _ms(seconds: float) -> float:
+    return max(0.0, seconds * 1000)
+
 
 def _words(code: int, message: str, deadline: float) -> str:
     known = {
-        7: "connection refused" if "refused" in message.lower() else "no connection",
+        7: "no connection",
         28: f"no whole answer within {deadline:g} s",
         52: "the connection was closed before an answer came",
         56: "the connection was closed before an answer came",
         _BROKEN_OFF: "it broke off",
+        _TOO_LONG: f"it is longer than {BODY_LIMIT:,} bytes",
     }
     return known.get(code, message or f"libcurl's error {code}")
 

@@ -1,12 +1,15 @@
 """Observing one revision, or two side by side: first whether it is right, then how fast it is."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.model import Observation, Run, Subject, Watch
+from bot.probes.confirming import Confirming
+from bot.probes.engine import Engine
 from bot.probes.identity import Identity
 from bot.probes.login import Login
 from bot.probes.measuring import Measuring
@@ -32,6 +35,7 @@ class Plan:
         time: the most that measuring may take, in seconds.
         rounds: the most rounds in which a probe is measured on both sides.
         alone: the most rounds for a probe that there is nothing to compare with.
+        open_loop: the probes that are sampled at planned times, because their slowest answers are judged.
     """
 
     probes: Mapping[str, Probe]
@@ -44,6 +48,7 @@ class Plan:
     time: float
     rounds: int = 400
     alone: int = 60
+    open_loop: frozenset[str] = frozenset()
 
 
 class Session:
@@ -52,19 +57,23 @@ class Session:
     def __init__(self, plan: Plan, candidate: Subject, baseline: Subject | None, folder: Path) -> None:
         self.plan = plan
         self._started = _now()
+        self._engine = Engine()
+        self._measuring: Measuring | None = None
         self._sides = [self._side("candidate", candidate, folder)]
         if baseline is not None:
             self._sides.append(self._side("baseline", baseline, folder))
 
     async def correctness(self, only: Collection[str] | None = None) -> None:
-        """Every probe (or `only` some) once, on both sides, all at the same time under one limit."""
+        """Every probe (or `only` some) once, on both sides, all at the same time under one limit.
+
+        What the candidate fails is observed again at once, on both sides; not so with `only`.
+        """
         names = [name for name in self.plan.probes if only is None or name in only]
         limit = asyncio.Semaphore(AT_ONCE)
         try:
             async with asyncio.TaskGroup() as group:
                 for name in names:
-                    for side in self._sides:
-                        group.create_task(self._observe(side, name, limit))
+                    group.create_task(self._both(name, limit, confirm=only is None))
         finally:
             await self._release()
 
@@ -74,11 +83,17 @@ class Session:
         Only what the candidate did right is timed.
         """
         plan = self.plan
-        measuring = Measuring(
-            plan.probes, self._sides, seed=plan.seed, time=plan.time, rounds=plan.rounds, alone=plan.alone
+        self._measuring = Measuring(
+            plan.probes,
+            self._sides,
+            seed=plan.seed,
+            time=plan.time,
+            rounds=plan.rounds,
+            alone=plan.alone,
+            open_loop=plan.open_loop,
         )
         try:
-            await measuring.run(watch)
+            await self._measuring.run(watch)
         finally:
             await self._release()
 
@@ -89,23 +104,39 @@ class Session:
 
     def _side(self, name: str, subject: Subject, folder: Path) -> Side:
         plan = self.plan
-        return Side(name, subject, folder / name, plan.redactor, plan.logins, plan.identity)
+        return Side(name, subject, folder / name, plan.redactor, plan.logins, plan.identity, self._engine)
 
-    async def _observe(self, side: Side, name: str, limit: asyncio.Semaphore) -> None:
+    async def _both(self, name: str, limit: asyncio.Semaphore, *, confirm: bool) -> None:
+        tries = [Confirming(side, name) for side in self._sides]
+
+        async def once(each: Confirming) -> None:
+            async with limit:
+                began = time.perf_counter()
+                each.add(await self._observe(each.side, name), time.perf_counter() - began)
+
+        async with asyncio.TaskGroup() as group:
+            for each in tries:
+                group.create_task(once(each))
+        while confirm and tries[0].failed and (left := [each for each in tries if each.worth_another(tries)]):
+            async with asyncio.TaskGroup() as group:
+                for each in left:
+                    group.create_task(once(each))
+
+    async def _observe(self, side: Side, name: str) -> Observation:
         probe = self.plan.probes[name]
-        async with limit:
-            try:
-                async with asyncio.timeout(probe.timeout + GRACE):
-                    side.observed[name] = await probe.observe(name, side.context)
-                    await side.identify(name)
-            except Unmeasurable as cause:
-                side.observed[name] = unmeasured(name, probe, str(cause), cause.remedy)
-            except TimeoutError:
-                reason = f"the probe had not ended {GRACE:g} s after its own timeout"
-                side.observed[name] = unmeasured(name, probe, reason, OUR_FAULT)
-            except Exception as error:  # noqa: BLE001 - one probe's fault must not take the others' observations away
-                reason = f"the probe itself failed: {type(error).__name__}: {error}"
-                side.observed[name] = unmeasured(name, probe, reason, OUR_FAULT)
+        try:
+            async with asyncio.timeout(probe.timeout + GRACE):
+                observed = await probe.observe(name, side.context)
+                await side.identify(name)
+                return observed
+        except Unmeasurable as cause:
+            return unmeasured(name, probe, str(cause), cause.remedy)
+        except TimeoutError:
+            reason = f"the probe had not ended {GRACE:g} s after its own timeout"
+            return unmeasured(name, probe, reason, OUR_FAULT)
+        except Exception as error:  # noqa: BLE001 - one probe's fault must not take the others' observations away
+            reason = f"the probe itself failed: {type(error).__name__}: {error}"
+            return unmeasured(name, probe, reason, OUR_FAULT)
 
     def _run(self, side: Side) -> Run:
         observations = []
@@ -114,6 +145,8 @@ class Session:
             if known is None:
                 known = unmeasured(name, probe, NEVER_OBSERVED, "run it again")
             observations.append(side.finished(name, probe, known))
+        if self._measuring is not None and self._measuring.began:
+            observations.append(self._measuring.control.observation(self._measuring.self_check))
         return Run(
             subject=side.subject.model_copy(update={"identity": dict(side.witness.told())}),
             started=self._started,
@@ -127,6 +160,14 @@ class Session:
     async def _release(self) -> None:
         for side in self._sides:
             await side.context.release()
+        await self._engine.close()
+
+
+def open_loop(probes: Mapping[str, Probe], tail_for: Callable[[str, str], float | None]) -> frozenset[str]:
+    """The probes with a series whose tail is judged: `tail_for` gives None where it is not."""
+    return frozenset(
+        name for name, probe in probes.items() if any(tail_for(name, each) is not None for each in probe.series())
+    )
 
 
 def unmeasured(name: str, probe: Probe, reason: str, remedy: str) -> Observation:

@@ -7,18 +7,22 @@ from pydantic import JsonValue
 
 from bot.model import Check, Observation, Series, Subject, finite
 from bot.probes.context import Context
+from bot.probes.engine import Engine
 from bot.probes.identity import Identity, Witness
 from bot.probes.login import Login
 from bot.probes.probe import Probe, Sample
 from bot.safety.redact import Redactor
 
-COLUMNS = ("round", "value", "order", "ok")
-Row = tuple[int, float | None, int, bool]
+COLUMNS = ("round", "value", "order", "ok", "vouched", "planned")
+Row = tuple[int | float | bool | None, ...]
 IDENTITY_TIMEOUT = 5.0
 
 
 class Side:
-    """What is known of one revision so far. `faults` are why a probe could not be timed, in words."""
+    """What is known of one revision so far.
+
+    `faults` are why a probe could not be timed, in words; `began` is when measuring did (`time.perf_counter`).
+    """
 
     def __init__(
         self,
@@ -28,15 +32,17 @@ class Side:
         redactor: Redactor,
         logins: Mapping[str, Login],
         identity: Identity | None,
+        engine: Engine,
     ) -> None:
         self.name = name
         self.subject = subject
         self.witness = Witness(identity, subject)
-        self.context = Context(subject, folder, redactor, logins, self.witness)
+        self.context = Context(subject, folder, redactor, logins, self.witness, engine)
         self.observed: dict[str, Observation] = {}
         self.rows: dict[str, dict[str, list[Row]]] = {}
         self.faults: dict[str, str] = {}
         self.died: dict[str, str] = {}
+        self.began = 0.0
         self._redactor = redactor
 
     async def identify(self, *probes: str) -> None:
@@ -64,17 +70,21 @@ class Side:
         """Add one round's sample to each series of a probe. A series without one has failed in this round."""
         for series in probe.series():
             sample = samples.get(series, Sample(None, ok=False))
-            value = None if (known := finite(sample.value)) is None else round(known, 3)
-            row = (number, value, order, sample.ok and value is not None)
+            value, sent = _milliseconds(sample.value), sample.sent
+            planned = None if sent is None else _milliseconds((sent - self.began) * 1000)
+            phases = (*map(_milliseconds, sample.phases), *[None] * len(probe.phases))[: len(probe.phases)]
+            row = (number, value, order, sample.ok and value is not None, sample.vouched, planned, *phases)
             self.rows.setdefault(name, {}).setdefault(series, []).append(row)
 
-    def series(self, name: str, probe: Probe) -> tuple[Series, ...]:
-        """The series of a timed probe; without rows while it has not been sampled."""
-        rows = self.rows.get(name, {})
-        return tuple(
-            Series(id=each, unit="ms", better="lower", columns=COLUMNS, samples=tuple(rows.get(each, ())))
-            for each in probe.series()
-        )
+    def series(self, name: str, probe: Probe, below: int | None = None) -> tuple[Series, ...]:
+        """The series of a timed probe, or the rounds `below` one of them; without rows while it was not sampled."""
+        columns = (*COLUMNS, *probe.phases)
+        found = []
+        for each in probe.series():
+            rows = self.rows.get(name, {}).get(each, ())
+            samples = tuple(sorted((row for row in rows if below is None or _round(row) < below), key=_round))
+            found.append(Series(id=each, unit="ms", better="lower", columns=columns, samples=samples))
+        return tuple(found)
 
     def finished(self, name: str, probe: Probe, known: Observation) -> Observation:
         """The observation as it goes into the run: with its series, held against the identity, and redacted."""
@@ -126,3 +136,13 @@ class Side:
         if isinstance(value, list):
             return [self._redacted_json(each) for each in value]
         return self._redactor.text(value) if isinstance(value, str) else value
+
+
+def _milliseconds(value: float | None) -> float | None:
+    return None if (known := finite(value)) is None else round(known, 3)
+
+
+def _round(row: Row) -> int:
+    number = row[0]
+    assert isinstance(number, int)
+    return number

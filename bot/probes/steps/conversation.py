@@ -8,70 +8,30 @@ This module loads websockets; import it where it is used.
 
 import asyncio
 import json
-import logging
-import socket
-import ssl
 import time
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidHeader,
-    InvalidMessage,
-    InvalidStatus,
-    InvalidURI,
-    NegotiationError,
-)
-from websockets.frames import Close
+from websockets.client import ClientProtocol
+from websockets.exceptions import WebSocketException
+from websockets.extensions.permessage_deflate import enable_client_permessage_deflate
+from websockets.headers import validate_subprotocols
+from websockets.uri import parse_uri
 
+from bot.probes.engine import Engine, Promise
 from bot.probes.probe import Unmeasurable
+from bot.probes.steps.line import Line, Message, Stamp, Unconnected, quiet
+from bot.probes.steps.step import Time
+from bot.probes.steps.words import code_words, handshake_words
 from bot.safety.http import USER_AGENT, Unanswered, is_loopback, refuse_link_local
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
+    from websockets.frames import Close
     from websockets.typing import Subprotocol
 
 MAX_MESSAGE = 16 * 1024 * 1024
 CLOSE_TIMEOUT = 2.0
 MAX_TRANSCRIPT = 1000
-MEANINGS: Mapping[int, str] = {
-    1000: "normal",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "data it cannot take",
-    1005: "no code",
-    1007: "broken text",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "an extension is missing",
-    1011: "internal error",
-    1012: "restarting",
-    1013: "overloaded, try later",
-    1014: "bad gateway",
-}
-REFUSALS: Mapping[int, str] = {
-    400: "not understood as a WebSocket handshake",
-    401: "credentials refused",
-    403: "credentials refused",
-    404: "no such route",
-    426: "not understood as a WebSocket handshake",
-    429: "too many requests",
-    502: "the service behind the proxy is down",
-    503: "the service is not available",
-    504: "the service behind the proxy does not answer",
-}
-
-
-class Connect(connect):
-    """Does not follow redirects: they would carry credentials to where the spec never said."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        """Leave a redirect as the refusal that it is."""
-        return exc
 
 
 class Ended(Exception):
@@ -79,17 +39,26 @@ class Ended(Exception):
 
 
 class Conversation:
-    """One WebSocket. `transcript` is everything that was said, with milliseconds since the start."""
+    """One WebSocket. `transcript` is everything that was said, with milliseconds since the start.
 
-    def __init__(self, url: str) -> None:
+    `spent` are the times in which the service was to act: until it was open, from what was sent until the last message,
+    and for closing.
+    """
+
+    def __init__(self, url: str, engine: Engine) -> None:
         self.url = "ws" + url.removeprefix("http")
         self.transcript: list[str] = []
-        self.handshake: float | None = None
+        self.handshake: Time | None = None
         self.subprotocol: str | None = None
         self.extensions: list[str] = []
         self.headers: Sequence[tuple[str, str]] = ()
-        self._started = time.perf_counter()
-        self._socket: ClientConnection | None = None
+        self.spent: list[Time] = []
+        self.started = time.perf_counter()
+        self._engine = engine
+        self._line: Line | None = None
+        self._sent: float | None = None
+        self._last: Message | None = None
+        self._closing = False
         self._left_out = 0
 
     async def open(
@@ -99,83 +68,125 @@ class Conversation:
         subprotocols: Sequence["Subprotocol"],
         origin: str | None,
         deadline: float,
+        planned: float | None = None,
     ) -> None:
-        """Connect and shake hands.
+        """Connect and shake hands, now or at the `planned` time.
 
         Raises:
             Ended: the service did not.
             Unmeasurable: the address is wrong, or may not be asked.
         """
-        loopback = is_loopback("http" + self.url.removeprefix("ws"))
+        web = "http" + self.url.removeprefix("ws")
+        loopback = is_loopback(web)
         if not loopback:
             try:
-                await asyncio.to_thread(refuse_link_local, "http" + self.url.removeprefix("ws"))
+                await asyncio.to_thread(refuse_link_local, web)
             except Unanswered as error:
                 raise Unmeasurable(str(error), "check the address of the service") from error
         self.note(">", f"handshake with {self.url}")
         try:
-            self._socket = await Connect(
-                self.url,
-                additional_headers=list(headers),
-                subprotocols=list(subprotocols) or None,
-                origin=origin,  # type: ignore[arg-type]
-                user_agent_header=USER_AGENT,
-                proxy=None if loopback else True,
-                open_timeout=deadline,
-                close_timeout=CLOSE_TIMEOUT,
-                ping_interval=None,
-                max_size=MAX_MESSAGE,
-                logger=_quiet(),
-            )
-        except (OSError, InvalidHandshake, InvalidURI, TimeoutError, EOFError) as error:
-            words = _handshake_words(error, deadline)
+            line = self._new_line(web, headers, subprotocols, origin, deadline, direct=loopback)
+            opened = await self._opened(line, planned)
+        except (OSError, ValueError, Unconnected, WebSocketException) as error:
+            words = handshake_words(error, deadline)
             self.note("!", words)
             raise Ended(words) from error
-        self.handshake = self.elapsed()
-        response = self._socket.response
+        self._line = line
+        self.started = line.started
+        late = 0.0 if planned is None else line.started - planned
+        self.handshake = span(planned or line.started, Stamp(opened.at, max(late, opened.late)))
+        self.spent.append(self.handshake)
+        response = line.response
         self.headers = list(response.headers.raw_items()) if response is not None else []
-        self.subprotocol = self._socket.subprotocol
-        self.extensions = [extension.name for extension in self._socket.protocol.extensions]
-        self.note("<", "101 Switching Protocols")
+        self.subprotocol = line.protocol.subprotocol
+        self.extensions = [extension.name for extension in line.protocol.extensions]
+        self.note("<", "101 Switching Protocols", opened.at)
 
-    async def send(self, message: str) -> None:
-        """Send one message.
+    async def _opened(self, line: Line, planned: float | None) -> Stamp:
+        self._engine.call(lambda loop: line.begin(loop, planned))
+        try:
+            return await line.opened.future
+        except asyncio.CancelledError:
+            self._engine.call(lambda _: line.drop())
+            raise
+
+    def _new_line(
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        subprotocols: Sequence["Subprotocol"],
+        origin: str | None,
+        deadline: float,
+        *,
+        direct: bool,
+    ) -> Line:
+        validate_subprotocols(subprotocols)
+        protocol = ClientProtocol(
+            parse_uri(self.url),
+            origin=origin,  # type: ignore[arg-type]
+            extensions=enable_client_permessage_deflate(None),
+            subprotocols=list(subprotocols) or None,
+            max_size=MAX_MESSAGE,
+            logger=quiet(),
+        )
+        request = protocol.connect()
+        request.headers.update(list(headers))
+        request.headers.setdefault("User-Agent", USER_AGENT)
+        return Line(url, protocol, request, deadline, direct=direct)
+
+    async def send(self, messages: Sequence[str]) -> float:
+        """Send messages; the moment at which the first one left (`time.perf_counter`).
 
         Raises:
             Ended: the connection is closed.
         """
-        assert self._socket is not None
-        self.note(">", message)
-        try:
-            await self._socket.send(message)
-        except ConnectionClosed:
-            raise self._ended() from None
+        assert self._line is not None
+        line, sent = self._line, Promise[Stamp]()
+        for message in messages:
+            self.note(">", message)
+        self._engine.call(lambda _: line.send(messages, sent))
+        self._sent = (await sent.future).at
+        return self._sent
 
-    async def receive(self, deadline: float) -> str | bytes | None:
+    async def receive(self, deadline: float) -> Message | None:
         """The next message, or None when none came within `deadline` seconds.
 
         Raises:
             Ended: the connection is closed.
         """
-        assert self._socket is not None
+        assert self._line is not None
+        line = self._line
         try:
-            message = await asyncio.wait_for(self._socket.recv(), deadline)
+            item = await asyncio.wait_for(line.messages.get(), deadline)
         except TimeoutError:
-            return None
-        except ConnectionClosed:
-            raise self._ended() from None
-        self.note("<", message if isinstance(message, str) else f"({len(message):,} bytes)")
-        return message
+            if line.messages.empty():
+                return None
+            item = line.messages.get_nowait()  # it was there, and only the event loop was slow
+        if isinstance(item, Stamp):
+            line.messages.put_nowait(item)  # it stays over, however often one asks
+            raise self._ended(item)
+        if line.took(item):
+            self._engine.call(line.resume)
+        said = item.said
+        self.note("<", said if isinstance(said, str) else f"({len(said):,} bytes)", item.at)
+        self._last = item
+        return item
 
     async def close(self, code: int) -> None:
         """Close with a code, unless it is closed already."""
-        if self._socket is None:
+        if self._line is None or self._closing:
             return
-        before = self.received_code
-        await self._socket.close(code)
+        self._closing = True
+        line, closed, before = self._line, Promise[Stamp](), self.received_code
+        if self._sent is not None and self._last is not None:
+            self.spent.append(span(self._sent, self._last))
+        self._engine.call(lambda _: line.close(code, closed, CLOSE_TIMEOUT))
+        began = time.perf_counter()
+        ended = await closed.future
         if before is None:
-            self.note(">", f"close {code}")
-            self.note("<" if self.received_code is not None else "!", self.ending())
+            self.spent.append(span(began, ended))
+            self.note(">", f"close {code}", began)
+            self.note("<" if self.received_code is not None else "!", self.ending(), ended.at)
 
     @property
     def received_code(self) -> int | None:
@@ -186,13 +197,13 @@ class Conversation:
     @property
     def closed_by_service(self) -> bool:
         """Did the service close first?"""
-        return self._socket is not None and bool(self._socket.protocol.close_rcvd_then_sent)
+        return self._line is not None and bool(self._line.protocol.close_rcvd_then_sent)
 
     def ending(self) -> str:
         """How it ended, in plain words."""
         received = self._received()
         if received is None:
-            sent = self._socket.protocol.close_sent if self._socket is not None else None
+            sent = self._line.protocol.close_sent if self._line is not None else None
             if sent is not None and sent.code == 1009:
                 return f"a message of more than {MAX_MESSAGE:,} bytes came, which we do not take"
             if sent is not None:
@@ -202,15 +213,12 @@ class Conversation:
         words = f"{by} {code_words(received.code)}"
         return f"{words}: {received.reason}" if received.reason else words
 
-    def elapsed(self) -> float:
-        """Milliseconds since the start."""
-        return (time.perf_counter() - self._started) * 1000
-
-    def note(self, mark: str, text: str) -> None:
+    def note(self, mark: str, text: str, at: float | None = None) -> None:
         """Add a line to the transcript; of a very long one the end is only counted."""
         if len(self.transcript) < MAX_TRANSCRIPT:
             shown = text if len(text) <= 4096 else f"{text[:4096]}… ({len(text):,} characters)"
-            self.transcript.append(f"{self.elapsed():9.1f} {mark} {shown}")
+            elapsed = max(0.0, (time.perf_counter() if at is None else at) - self.started) * 1000
+            self.transcript.append(f"{elapsed:9.1f} {mark} {shown}")
         else:
             self._left_out += 1
 
@@ -219,69 +227,20 @@ class Conversation:
         more = [f"… and {self._left_out:,} lines more"] if self._left_out else []
         return "\n".join([*self.transcript, *more]) + "\n"
 
-    def _received(self) -> Close | None:
-        return self._socket.protocol.close_rcvd if self._socket is not None else None
+    def _received(self) -> "Close | None":
+        return self._line.protocol.close_rcvd if self._line is not None else None
 
-    def _ended(self) -> Ended:
+    def _ended(self, stamp: Stamp) -> Ended:
         words = self.ending()
-        self.note("<" if self._received() is not None else "!", words)
+        self.note("<" if self._received() is not None else "!", words, stamp.at)
         return Ended(words)
 
 
-def code_words(code: int) -> str:
-    """A close code with its meaning (RFC 6455, section 7.4.1, and IANA's registry).
-
-    >>> code_words(1011), code_words(4401)
-    ('1011 (internal error)', "4401 (the application's own)")
-    """
-    meaning = MEANINGS.get(code, "the application's own" if 3000 <= code < 5000 else "unknown")
-    return f"{code} ({meaning})"
+def span(began: float, ended: Message | Stamp) -> Time:
+    """From one moment to another, in milliseconds."""
+    return Time(max(0.0, ended.at - began) * 1000, ended.late * 1000)
 
 
 def as_text(message: object) -> str:
     """A message of the spec as it is sent: a string as it is, anything else as JSON."""
     return message if isinstance(message, str) else json.dumps(message, separators=(",", ":"))
-
-
-def _handshake_words(error: Exception, deadline: float) -> str:
-    if isinstance(error, socket.gaierror):
-        raise Unmeasurable(
-            f"the host name cannot be resolved: {error.strerror}", "check the address of the service"
-        ) from error
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, TimeoutError):
-        return f"no answer to the handshake within {deadline:.3g} s"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, InvalidStatus):
-        return _status_words(error)
-    if isinstance(error, InvalidMessage):
-        return "the connection was closed during the handshake"
-    if isinstance(error, NegotiationError):
-        return f"the service chose a subprotocol or an extension that was not offered: {error}"
-    if isinstance(error, InvalidHeader):
-        return f"a wrong {error.name} in the handshake: something in between breaks WebSockets"
-    if isinstance(error, ConnectionResetError | BrokenPipeError | EOFError):
-        return "the connection was closed during the handshake"
-    return f"no connection: {error}"
-
-
-def _status_words(error: InvalidStatus) -> str:
-    status = error.response.status_code
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-    meaning = REFUSALS.get(status)
-    if meaning is None:
-        if 200 <= status < 300:
-            meaning = "an ordinary answer: there is no WebSocket here"
-        elif 300 <= status < 400:
-            meaning = f"a redirect to {error.response.headers.get('Location', 'nowhere')}, which is not followed"
-        else:
-            meaning = "the service failed" if status >= 500 else "refused"
-    return f"the handshake was answered with {status} {phrase}".rstrip() + f" ({meaning})"
-
-
-def _quiet() -> logging.Logger:
-    logger = logging.getLogger("bot.websockets")
-    logger.disabled = True  # it would log every failure that is an observation here
-    return logger

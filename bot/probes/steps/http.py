@@ -14,11 +14,11 @@ from bot.probes.paths import PathText, find, full_path, last_name
 from bot.probes.probe import Settings, Unmeasurable
 from bot.probes.request import Body, Request, RequestLine
 from bot.probes.shapes import Shapes
-from bot.probes.steps.step import Result, Run, Step, capture
+from bot.probes.steps.step import Result, Run, Step, Time, capture
 from bot.probes.transcripts import answer_text, request_text
 
 if TYPE_CHECKING:
-    from bot.safety.http import Answer
+    from bot.safety.http import Answer, Unanswered
 
 
 def _as_statuses(value: object) -> object:
@@ -101,15 +101,16 @@ class HttpCall(Body):
             return result
         said = request_text(run.context.redactor, request.method, request.url, request.headers, request.content)
         try:
-            answer = await run.ask(request, run.clock.left())
+            answer = await run.ask(request)
         except Unanswered as error:
             if error.failure in OURS:
                 raise Unmeasurable(str(error), "check the address of the service") from error
+            _note(error, run, result)
             evidence = run.context.keep(f"{said}! {error}\n")
             result.check("status", ok=False, expected=self.expect.status_words(), actual=str(error), evidence=evidence)
             return result
         run.context.witness.answer(run.probe, answer)
-        result.times["latency"] = answer.seconds * 1000
+        _note(answer, run, result)
         kept = None if run.sampling else run.context.keep(said + _transcript(run, answer))
         self._judge(answer, run, result, kept, wanted)
         return result
@@ -194,6 +195,21 @@ class HttpStep(HttpCall, Step):
     def asks_for(self) -> frozenset[str]:
         """The names in braces in all its strings."""
         return self.holes()
+
+
+def _note(outcome: "Answer | Unanswered", run: Run, result: Result) -> None:
+    """Note the times of a request that was timed; one without an answer has none, but we may have been late with it."""
+    if not run.sampling:
+        return
+    from bot.probes.sampling import Timed, Unheard
+
+    if isinstance(outcome, Timed):
+        result.times["latency"] = Time(outcome.seconds * 1000, outcome.late * 1000)
+        result.spent.append(result.times["latency"])
+        result.sent, result.phases = outcome.sent, outcome.phases
+    elif isinstance(outcome, Unheard):
+        result.spent.append(Time(outcome.waited * 1000, outcome.late * 1000))
+        result.sent = outcome.sent
 
 
 def _status(status: int) -> str:

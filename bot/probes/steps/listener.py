@@ -1,6 +1,7 @@
 """Listening to a WebSocket until what should come has come, or cannot come any more."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ from bot.probes import events
 from bot.probes.matching import shown
 from bot.probes.paths import find
 from bot.probes.protocol import Protocol
+from bot.probes.steps.step import Time
 
 if TYPE_CHECKING:
     from bot.probes.steps.conversation import Conversation
+    from bot.probes.steps.line import Message
 
 AFTERWARDS = 0.05
 """Seconds in which an event after the last one that the pattern allows is still noticed."""
@@ -40,7 +43,7 @@ class Listener:
     ) -> None:
         self.matcher = events.Matcher(events.parse(pattern)) if pattern is not None else None
         self.messages: list[JsonValue] = []
-        self.times: dict[str, float] = {}
+        self.times: dict[str, Time] = {}
         self.ended: str | None = None
         self.protocol = protocol
         self._talk = talk
@@ -56,9 +59,7 @@ class Listener:
         Raises:
             Ended: the connection is closed.
         """
-        self._sent = self._talk.elapsed()
-        for message in messages:
-            await self._talk.send(message)
+        self._sent = await self._talk.send(messages)
 
     async def listen(self, deadline: float) -> None:
         """Until it is decided, or `deadline` seconds are over.
@@ -66,9 +67,9 @@ class Listener:
         Raises:
             Ended: the connection is closed.
         """
-        end = self._talk.elapsed() / 1000 + deadline
+        end = time.perf_counter() + deadline
         while not self._decided():
-            message = await self._talk.receive(max(0.001, end - self._talk.elapsed() / 1000))
+            message = await self._talk.receive(max(0.001, end - time.perf_counter()))
             if message is None:
                 return
             self._take(message)
@@ -90,14 +91,14 @@ class Listener:
         late = f"not over within {time}" if self.matcher.seen else f"no answer within {time}"
         return False, expected, f"{self.ended or late}; {self.matcher.why()}\n{self.matcher.picture()}"
 
-    def _take(self, message: str | bytes) -> None:
-        event, data = self._event(message)
+    def _take(self, message: "Message") -> None:
+        event, data = self._event(message.said)
         self.protocol.add(event, data)
         if isinstance(data, dict | list) and len(self.messages) < MAX_EVENTS:
             self.messages.append(data)
         if event in self._ignore:
             return
-        since = self._talk.elapsed() - self._sent
+        since = Time(max(0.0, message.at - self._sent) * 1000, message.late * 1000)
         self.times.setdefault("first event", since)
         self._answered = True
         if self.matcher is None or (self.matcher.feed(event) and self.matcher.accepts):

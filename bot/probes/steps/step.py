@@ -1,8 +1,8 @@
 """What every kind of step is, what it is given, and what it gives back."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field, JsonValue
 
@@ -17,29 +17,57 @@ if TYPE_CHECKING:
     from bot.safety.http import Answer
 
 
+class Time(NamedTuple):
+    """A time that the service took, and by how much that may be too long by our own fault; in milliseconds."""
+
+    value: float
+    late: float = 0.0
+
+
 @dataclass
 class Run:
     """One passage through a probe: what its steps share.
 
-    `ask` is how HTTP is spoken: by the client for observing, or by the one for timing.
+    `planned` is when the first request is to be sent, and timed from, where that was laid down (`time.perf_counter`).
     """
 
     probe: str
     context: "Context"
     clock: "Clock"
     captured: dict[str, JsonValue]
-    ask: "Callable[[Request, float], Awaitable[Answer]]"
     sampling: bool = False
+    planned: float | None = None
+
+    async def ask(self, request: Request) -> "Answer":
+        """Ask over HTTP, by the client for observing or by the one for timing.
+
+        Raises:
+            Unanswered: nothing came that could be called an answer.
+        """
+        if self.sampling:
+            return await self.context.time(request, self.clock.left(), self.take_plan())
+        return await self.context.ask(request, self.clock.left())
+
+    def take_plan(self) -> float | None:
+        """The planned time, for the first request alone."""
+        planned, self.planned = self.planned, None
+        return planned
 
 
 @dataclass
 class Result:
-    """What one step gave. `failure` is the reason, in words, why the journey cannot go on."""
+    """What one step gave. `failure` is the reason, in words, why the journey cannot go on.
+
+    `spent` are all the times in which it was the service that was to act, `sent` is when the first of them began.
+    """
 
     checks: list[Check] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    times: dict[str, float] = field(default_factory=dict)
+    times: dict[str, Time] = field(default_factory=dict)
+    spent: list[Time] = field(default_factory=list)
+    sent: float | None = None
+    phases: tuple[float | None, ...] = ()
     failure: str | None = None
 
     def check(self, name: str, *, ok: bool, expected: str, actual: str, evidence: str | None) -> None:

@@ -79,7 +79,7 @@ class WebSocketStep(Step):
         if opening is None:
             return result
         url, headers, subprotocols = opening
-        talk = Conversation(url)
+        talk = Conversation(url, run.context.engine)
         protocol = Protocol()
         listener = Listener(
             talk,
@@ -91,7 +91,13 @@ class WebSocketStep(Step):
         )
         try:
             deadline = run.clock.left(self.within)
-            await talk.open(headers=headers, subprotocols=subprotocols, origin=self.origin, deadline=deadline)
+            await talk.open(
+                headers=headers,
+                subprotocols=subprotocols,
+                origin=self.origin,
+                deadline=deadline,
+                planned=run.take_plan(),
+            )
             await listener.send(self.outgoing(run))
             if self.answers():
                 await listener.listen(run.clock.left(self.within))
@@ -146,6 +152,8 @@ class WebSocketStep(Step):
         if talk.handshake is not None:
             result.times["handshake"] = talk.handshake
         result.times |= listener.times
+        result.spent += talk.spent
+        result.sent = talk.started
         evidence = None if run.sampling else run.context.keep(talk.written())
         redact = run.context.redactor.text
         opened = talk.handshake is not None

@@ -1,0 +1,262 @@
+"""The thread in which time is taken: libcurl's transfers and bare connections, looked at again and again.
+
+Nothing here waits for the event loop of the rest, and little for the interpreter's lock. While something is under way
+the thread looks at it every half millisecond, later every fortieth of the time that it has been under way; so each
+thing that it sees comes with a bound: it cannot have been there, unseen, for longer than since the look before.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bot.probes.probe import Unmeasurable
+
+if TYPE_CHECKING:
+    import pycurl
+
+TICK = 0.0005
+"""Seconds between two looks, at least."""
+TICK_SHARE = 0.025
+"""The same as a share of the time for which the youngest thing has been under way: what is slow needs fewer looks."""
+LONGEST_TICK = 0.05
+CONNECTIONS = 64
+"""Connections that are kept for later requests, over all services."""
+JOIN = 2.0
+T = TypeVar("T")
+
+
+class Promise(Generic[T]):
+    """A future of the event loop that made it, which the engine's thread keeps."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self._loop.create_future()
+
+    def give(self, result: T) -> None:
+        """Keep it; a second time does nothing."""
+
+        def keep() -> None:
+            if not self.future.done():
+                self.future.set_result(result)
+
+        self._later(keep)
+
+    def fail(self, error: Exception) -> None:
+        """Break it; a second time does nothing."""
+
+        def give_up() -> None:
+            if not self.future.done():
+                self.future.set_exception(error)
+                self.future.exception()  # seen, even if nobody waits
+
+        self._later(give_up)
+
+    def _later(self, work: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(work)
+
+
+class Engine:
+    """Starts its thread when there is work, and ends it when it is closed; after that it can be used again."""
+
+    def __init__(self) -> None:
+        self._loop: Loop | None = None
+
+    def call(self, work: "Callable[[Loop], None]") -> None:
+        """Have something done in the thread.
+
+        Raises:
+            Unmeasurable: libcurl cannot be loaded.
+        """
+        if self._loop is None:
+            self._loop = Loop()
+        self._loop.call(work)
+
+    async def close(self) -> None:
+        """Give up what is under way, and let go of all connections."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop()
+            # a resolver that hangs inside libcurl must not hold us up: its thread is left to end by itself
+            await asyncio.to_thread(loop.thread.join, JOIN)
+
+
+class Loop:
+    """What the thread has. All but `call` and `stop` is for the thread alone.
+
+    Attributes:
+        now: when it last looked (`time.perf_counter`).
+        gap: seconds between that look and the one before: for so long something may have been there unseen.
+        closers: called when the thread ends, by whoever still waits for something.
+    """
+
+    def __init__(self) -> None:
+        self.pycurl = _pycurl()
+        self.now = time.perf_counter()
+        self.gap = 0.0
+        self.closers: set[Callable[[], None]] = set()
+        self.authorities = authorities()
+        self._multi = self.pycurl.CurlMulti()
+        self._multi.setopt(self.pycurl.M_MAXCONNECTS, CONNECTIONS)
+        self._spare: list[pycurl.Curl] = []
+        self._transfers: dict[pycurl.Curl, Callable[[int, str], None]] = {}
+        self._watched: dict[int, Callable[[], None]] = {}
+        self._writing: set[int] = set()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self.youngest = self.now
+        self._inbox: deque[Callable[[Loop], None]] = deque()
+        self._stopped = False
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.settimeout(0)
+        self._sender.settimeout(0)
+        self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.thread.start()
+
+    def call(self, work: "Callable[[Loop], None]") -> None:
+        """Have something done in the thread; from any thread."""
+        self._inbox.append(work)
+        with contextlib.suppress(OSError):  # it is full, so the thread will wake anyway; or closed
+            self._sender.send(b"\0")
+
+    def stop(self) -> None:
+        """End the thread soon; from any thread."""
+        self._stopped = True
+        self.call(lambda _: None)
+
+    def at(self, when: float, work: Callable[[], None]) -> None:
+        """Do something at a time."""
+        heapq.heappush(self._timers, (when, next(self._numbers), work))
+
+    def handle(self) -> "pycurl.Curl":
+        """A handle without any setting."""
+        return self._spare.pop() if self._spare else self.pycurl.Curl()
+
+    def add(self, handle: "pycurl.Curl", done: Callable[[int, str], None]) -> None:
+        """Start a transfer; `done` gets libcurl's code (0: all went well) and its words. `gap` is then its bound."""
+        self._transfers[handle] = done
+        self._multi.add_handle(handle)
+        self.began()
+
+    def drop(self, handle: "pycurl.Curl", *, reuse: bool) -> None:
+        """Let go of a handle, whatever it is doing."""
+        self._transfers.pop(handle, None)
+        with contextlib.suppress(self.pycurl.error):
+            self._multi.remove_handle(handle)
+        if reuse:
+            handle.reset()
+            self._spare.append(handle)
+        else:
+            handle.close()
+
+    def watch(self, descriptor: int, ready: Callable[[], None], *, writing: bool = False) -> None:
+        """Call `ready` whenever a connection can be read from (or written to)."""
+        self._watched[descriptor] = ready
+        (self._writing.add if writing else self._writing.discard)(descriptor)
+
+    def unwatch(self, descriptor: int) -> None:
+        """No longer."""
+        self._watched.pop(descriptor, None)
+        self._writing.discard(descriptor)
+
+    def began(self) -> None:
+        """Something has just been sent: look often."""
+        self.youngest = time.perf_counter()
+
+    def bound(self, since: float) -> float:
+        """Seconds for which what is seen now, and was asked for at `since`, may have been there unseen."""
+        return max(0.0, min(self.gap, self.now - since))
+
+    def _run(self) -> None:
+        try:
+            readable: list[Any] = []
+            while not self._stopped:
+                before, self.now = self.now, time.perf_counter()
+                self.gap = self.now - before
+                for descriptor in readable:
+                    if descriptor in self._watched:
+                        self._watched[descriptor]()
+                while self._inbox:
+                    self._inbox.popleft()(self)
+                while self._timers and self._timers[0][0] <= time.perf_counter():
+                    heapq.heappop(self._timers)[2]()
+                if self._transfers:
+                    self._perform(before)
+                readable = self._wait()
+        finally:
+            self._end()
+
+    def _perform(self, before: float) -> None:
+        self._multi.perform()
+        left = 1
+        while left:
+            left, good, bad = self._multi.info_read()
+            # libcurl took the time by its own clock, at the latest now, and at the earliest after the look before
+            looked, self.now = self.now, time.perf_counter()
+            self.gap = self.now - before
+            for handle, code, words in [*((each, 0, "") for each in good), *bad]:
+                done = self._transfers.pop(handle, None)
+                if done is not None:
+                    done(code, words)
+            self.now = looked
+
+    def _wait(self) -> list[int]:
+        readers, writers, _ = self._multi.fdset() if self._transfers else ([], [], [])
+        readable, writable, _ = select.select(
+            [self._receiver.fileno(), *readers, *self._watched], [*writers, *self._writing], [], self._patience()
+        )
+        if self._receiver.fileno() in readable:
+            with contextlib.suppress(BlockingIOError):
+                self._receiver.recv(4096)
+        return [*dict.fromkeys([*readable, *writable])]
+
+    def _patience(self) -> float | None:
+        if self._inbox or self._stopped:
+            return 0.0
+        now, limits = time.perf_counter(), list[float]()
+        if self._timers:
+            limits.append(self._timers[0][0] - now)
+        if self._transfers or self._watched:
+            limits.append(min(max(TICK, TICK_SHARE * (now - self.youngest)), LONGEST_TICK))
+        if self._transfers and (wanted := self._multi.timeout()) >= 0:
+            limits.append(wanted / 1000)
+        return max(0.0, min(limits)) if limits else None
+
+    def _end(self) -> None:
+        while self._inbox:  # whoever waits for one of these waits no longer than for the rest
+            self._inbox.popleft()(self)
+        for close in list(self.closers):
+            close()
+        for handle in [*self._transfers, *self._spare]:
+            self.drop(handle, reuse=False)
+        self._multi.close()
+        self._receiver.close()
+        self._sender.close()
+
+
+def authorities() -> str:
+    """The file of certificate authorities: libcurl's wheel brings none, and looks where its builder had them."""
+    named = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    if named:
+        return named
+    import certifi
+
+    return certifi.where()
+
+
+def _pycurl() -> Any:
+    try:
+        import pycurl
+    except ImportError as error:
+        raise Unmeasurable(f"samples are timed by pycurl, which cannot be loaded: {error}", "install pycurl") from error
+    return pycurl
