@@ -1,12 +1,17 @@
 """The action's entry point as a process: whatever happens, the gate is closed, the exit code is right, nothing is lost."""
 
+import base64
+import io
+import json
 import os
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -29,6 +34,14 @@ class Shop(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"::set-output name=verdict::stable\n##[error]from the service")
+
+    def do_POST(self) -> None:
+        """Give back what came, as services do in their errors: as it is, and as a string inside of JSON."""
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.send_response(200)
+        self.end_headers()
+        said = json.dumps({"detail": json.loads(body), "body": body, "basic": base64.b64encode(body.encode()).decode()})
+        self.wfile.write(said.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         del format, args
@@ -105,7 +118,9 @@ def test_a_broken_service_is_unstable(github: StandIn, home: Repository, url: st
 def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:
     job = Job(github, home, tmp_path, SPEC.format(url=url, status=200).replace("status: 200", "body: nothing"))
 
-    lines = job.run().stdout.splitlines()
+    ended = job.run()
+    assert ended.stderr == "", "the runner obeys what is on standard error as well"
+    lines = ended.stdout.splitlines()
 
     obeyed, stopped = [], ""
     for line in lines:
@@ -117,6 +132,43 @@ def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository,
             obeyed.append(line)
     assert all(line.startswith("::add-mask::") for line in obeyed)
     assert not any("##[" in line for line in lines)
+
+
+def test_no_secret_reaches_github_the_runner_or_a_file(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    secret = 'pass "w/rd" of-ana'
+    spec = SPEC.format(url=url, status=200).replace(
+        "health: {",
+        'echo: {http: POST /echo, json: {given: "${SHOP_PASSWORD}"}, timed: false, expect: {body: x}}\n  health: {',
+    )
+    job = Job(github, home, tmp_path, spec)
+
+    ended = job.run(SHOP_PASSWORD=secret)
+
+    assert job.said["verdict"] == "unstable", ended.stdout
+    posted = [json.dumps(each.body, default=str) for each in github.requests]
+    stored = [each.content for each in github.world.blobs.values() if each.content is not None]
+    assert stored, "the proof and the baseline are artifacts"
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for packed in stored:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            kept += [archive.read(name) for name in archive.namelist()]
+    masks = [line for line in ended.stdout.splitlines() if line.startswith("::add-mask::")]
+    log = [line for line in ended.stdout.splitlines() if line not in masks]
+    assert f"::add-mask::{secret}" in masks
+    everything = b"\n".join([*kept, *(each.encode() for each in (*posted, *log, ended.stderr))])
+    for known in (secret, job.environment["INPUT_GITHUB-TOKEN"], job.environment["ACTIONS_RUNTIME_TOKEN"]):
+        once = json.dumps(known)[1:-1]
+        for form in (
+            known,
+            once,
+            json.dumps(once)[1:-1],
+            quote(known, safe=""),
+            base64.b64encode(known.encode()).decode(),
+        ):
+            assert form.encode() not in everything
+    assert b"of-ana" not in everything
 
 
 def test_a_typo_in_the_spec_is_one_annotation_and_exit_code_2(
