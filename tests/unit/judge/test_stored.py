@@ -148,6 +148,18 @@ def test_too_few_samples_of_the_candidate_say_nothing() -> None:
     assert judged(steady(count=30), runs(EVEN)).status == "maintained"
 
 
+@pytest.mark.parametrize("dropped", [False, True])
+def test_the_slow_half_cannot_fail_and_leave_a_fast_half_behind(*, dropped: bool) -> None:
+    lost = timed([40.0] * 20 + [None] * 45 + [40.0] * 15)
+    rows = tuple(row for row in lost.series[0].samples if row[3] or not dropped)
+    seen = lost.model_copy(update={"series": (lost.series[0].model_copy(update={"samples": rows}),)})
+    found = verdict(*later([seen], [timed(steady())], runs(EVEN)), policy(timed=True, failures={"default": "99%"}))
+    assert finding(found, NAME).status == "not measured"
+    held = timed([40.0] * 20 + [None] * 5 + [40.0] * 15)
+    found = verdict(*later([held], [timed(steady())], runs(EVEN)), policy(timed=True, failures={"default": "99%"}))
+    assert finding(found, NAME).status == "maintained"
+
+
 STEADY_HISTORY = st.lists(st.floats(30, 50), min_size=5, max_size=20)
 
 
