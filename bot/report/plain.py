@@ -27,6 +27,7 @@ def text(verdict: Verdict) -> str:
         ("Not measured", view.missing),
         ("Changed", view.changed),
         ("Improved", view.better),
+        (words.since(view.drift), view.drift),
     ):
         if findings:
             lines += ["", title]

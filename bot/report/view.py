@@ -41,8 +41,17 @@ class View:
 
     @property
     def worse(self) -> tuple[Finding, ...]:
-        """What is broken or worse, and not waived."""
-        return tuple(each for each in self.verdict.findings if each.status in words.BAD and each.waiver is None)
+        """What is broken or worse than the revision before, and not waived."""
+        return tuple(
+            each
+            for each in self.verdict.findings
+            if each.status in words.BAD and each.waiver is None and not _is_drift(each)
+        )
+
+    @property
+    def drift(self) -> tuple[Finding, ...]:
+        """How far series have moved since a pinned revision."""
+        return tuple(each for each in self.verdict.findings if _is_drift(each) and each.waiver is None)
 
     @property
     def missing(self) -> tuple[Finding, ...]:
@@ -61,7 +70,11 @@ class View:
 
     @property
     def _other(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.verdict.findings if each.status in ("changed", "gone") and not each.waiver)
+        return tuple(
+            each
+            for each in self.verdict.findings
+            if each.status in ("changed", "gone") and not each.waiver and not _is_drift(each)
+        )
 
     @property
     def long(self) -> tuple[Finding, ...]:
@@ -80,8 +93,8 @@ class View:
 
     @property
     def timed(self) -> tuple[Finding, ...]:
-        """Series that were compared."""
-        return tuple(each for each in self.verdict.findings if each.comparison is not None)
+        """Series that were compared with the revision before."""
+        return tuple(each for each in self.verdict.findings if each.comparison is not None and not _is_drift(each))
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -100,3 +113,7 @@ class View:
         """What repeats the failures, each once."""
         wanted = [each.reproduce for each in (*self.worse, *self.missing) if each.reproduce]
         return tuple(dict.fromkeys(wanted))[:5]
+
+
+def _is_drift(finding: Finding) -> bool:
+    return finding.comparison is not None and finding.comparison.since is not None

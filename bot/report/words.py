@@ -76,16 +76,42 @@ def interval(comparison: Comparison) -> str:
     return f"{change(comparison.low)} to {change(comparison.high)}"
 
 
+def rests_on(comparison: Comparison) -> str:
+    """What an interval rests on.
+
+    >>> rests_on(Comparison(unit="ms", better="lower", pairs=80))
+    '80 pairs'
+    >>> rests_on(Comparison(unit="ms", better="lower", runs=5))
+    '5 stored runs'
+    >>> rests_on(Comparison(unit="ms", better="lower", runs=3, since="v1.4"))
+    '3 steps'
+    """
+    if comparison.runs is None:
+        return f"{comparison.pairs} pairs"
+    return f"{comparison.runs} {'steps' if comparison.since is not None else 'stored runs'}"
+
+
+def since(findings: tuple[Finding, ...]) -> str:
+    """From where drift is counted, as a heading."""
+    names = dict.fromkeys(each.comparison.since for each in findings if each.comparison and each.comparison.since)
+    return f"Since {' and '.join(names)}" if len(names) < 3 else "Since earlier revisions"
+
+
 def sure(finding: Finding) -> str:
     """How sure: the interval and its confidence, or what was tried."""
     comparison = finding.comparison
-    if comparison is not None and comparison.low is not None:
-        confidence = f"{comparison.confidence * 100:.3g} %" if comparison.confidence is not None else ""
-        return f"{interval(comparison)} ({confidence}, {comparison.pairs} pairs)"
+    if comparison is not None and interval(comparison):
+        confidence = f"{comparison.confidence * 100:.3g} %, " if comparison.confidence is not None else ""
+        return f"{interval(comparison)} ({confidence}{rests_on(comparison)})"
+    if comparison is not None and comparison.since is not None:
+        return "not known"
     if comparison is not None:
         return f"{comparison.samples_after} samples" if comparison.samples_after != 1 else "one number"
     if finding.tries is not None:
-        return "seen once" if finding.tries == 1 else f"{finding.tries} tries"
+        if finding.tries == 1:
+            return "seen once"
+        tries = f"of {finding.tries} tries"
+        return f"failed {finding.failures} {tries}" if finding.failures else f"held {finding.tries} {tries}"
     return "one observation each" if len(finding.observed) > 1 else "one observation" if finding.observed else "–"
 
 
