@@ -114,6 +114,7 @@ class Client:
                 return act()
             except GithubException as error:
                 wait = self._after(error, permission, repeatable=repeatable, pause=pause)
+                said = f"GitHub answered {error.status}"
             except RequestException as error:
                 said = f"GitHub cannot be reached: {type(error).__name__}"
                 if not repeatable:
@@ -125,7 +126,7 @@ class Client:
             except MISREAD as error:
                 said = f"GitHub's answer is not as GitHub describes it: {type(error).__name__}: {str(error)[:100]}"
                 raise (GitHubError if repeatable else Unsure)(said) from error
-            self._sleep(wait, time.monotonic() - began)
+            self._sleep(wait, time.monotonic() - began, said)
         raise GitHubError("GitHub cannot be reached")
 
     def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
@@ -150,11 +151,11 @@ class Client:
             raise Missing(f"GitHub has no such thing, or the token cannot see it: {said}") from None
         raise GitHubError(f"GitHub answered {status}: {said}") from None
 
-    def _sleep(self, seconds: float, waited: float) -> None:
-        """Wait; a try that failed slowly was waiting too."""
+    def _sleep(self, seconds: float, waited: float, said: str) -> None:
+        """Wait; a try that failed slowly was waiting too. `said` is what is waited out."""
         self._patience -= seconds + waited
         if self._patience < 0:
-            raise GitHubError("GitHub did not recover in the time that there is for waiting")
+            raise GitHubError(f"{said}, and did not recover in the time that there is for waiting")
         time.sleep(seconds)
 
 

@@ -140,6 +140,10 @@ class Shop:
         """Run the command line to its end."""
         return self._ended(self.start(*words, **environment))
 
+    def run_action(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run the action's main step to its end."""
+        return self._ended(self._started([sys.executable, "-m", "bot.action"], **environment))
+
     def _ended(self, process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)

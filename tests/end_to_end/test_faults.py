@@ -3,14 +3,18 @@ revision serving."""
 
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import events
 from tests.end_to_end import shop as shops
 from tests.end_to_end.shop import Shop, wait_for
+from tests.github_stand_in import StandIn
+from tests.github_stand_in.runner import runner_environment
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the process target needs Linux")
 
@@ -99,6 +103,32 @@ def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert good == open_shop.serving()
+
+
+def test_a_network_to_github_that_is_cut_takes_neither_the_verdict_nor_the_rollback(
+    shop: Shop, github: StandIn, tmp_path: Path
+) -> None:
+    healthy, broken = shop.commit(shops.HEALTHY), shop.commit(shops.BROKEN_JSON)
+    home = github.repository("example/shop", git=str(shop.folder))
+    inputs = {"out": "out", "baseline": str(tmp_path / "kept")}
+
+    def push(sha: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        home.branches["main"] = sha
+        given = runner_environment(github, events.load("push", github, home), tmp_path / sha, inputs=inputs)
+        return shop.run_action(**{**given, **variables})
+
+    assert push(healthy).returncode == 0
+    good = shop.serving()
+
+    ended = push(broken, GITHUB_API_URL=f"http://127.0.0.1:{shops.free_port()}", GITHUB_SERVER_URL="")
+
+    assert ended.returncode == 4, ended.stdout
+    (message,) = [line for line in ended.stdout.splitlines() if line.startswith("::error::")]
+    assert "GitHub cannot be reached" in message
+    assert "the verdict, unstable, is in out" in message
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert json.loads((shop.folder / "out/verdict.json").read_text())["verdict"] == "unstable"
+    assert good == shop.serving()
 
 
 def test_a_typo_in_the_spec_names_line_column_and_the_key_that_was_meant(open_shop: Shop) -> None:
