@@ -135,7 +135,7 @@ def _settled(chain: Chain, start: Past, policy: Policy, count: int) -> Finding:
     if status == "changed":
         counted = "; ".join(filter(None, (f"neither more nor less than {budget} is shown", counted)))
     elif status == "regressed":
-        steps = f"{len(chain.links)} steps, none of them much, make more than {budget}"
+        steps = f"its {len(chain.links)} steps together make more than {budget}"
         counted = "; ".join(filter(None, (steps, counted)))
     numbers = {
         "ratio": _ratio(log),

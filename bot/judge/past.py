@@ -1,6 +1,6 @@
 """What the good runs before this one say of a series: where it lay, and by how much runs of one thing differ.
 
-The interval is the one for a single new observation (Hahn and Meeker, 1991, *Statistical Intervals*, section 4.8): what
+The interval is the one for a single new observation (Hahn and Meeker, 1991, *Statistical Intervals*, chapter 4): what
 varies from run to run is the machine of the day, and the samples within one run say nothing of it.
 """
 
