@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.history import remembered, with_history
-from bot.judge import judge
+from bot.judge import drift, judge
 from bot.model import Comparison, Finding, Past, PastSeries, Run, Series, Verdict, Waiver, control
 from bot.model.history import MOST_RUNS
 from tests.unit.judge.cases import beside, latencies, policy, timed
-from tests.unit.samples import TIME, observation, run
+from tests.unit.samples import TIME, observation, run, subject
 
 PAST = Past(revision="chat-0", finished=TIME, verdict="stable", digest="sha256:0", vantage="here")
 
@@ -163,3 +163,31 @@ def test_the_control_is_the_median_of_what_the_runner_measured_of_itself() -> No
     verdict = judge(candidate, None, policy(), "sha256:0")
     found = remembered(candidate, None, verdict.model_copy(update={"verdict": "stable"}))
     assert (found.control, found.series) == (3.0, {})
+
+
+def test_deploy_after_deploy_the_steps_become_a_chain_and_the_drift_a_row(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path, "chat", "staging")
+    for index in range(4):
+        kept, _ = store.load()
+        now = subject(f"chat-{index}", commit=f"{index}" * 40, session=f"s{index}")
+        new = run(timed(latencies(index, 60)), subject=now, release="v1" if index == 0 else None)
+        old = None
+        if kept is not None:  # measured again, beside the candidate
+            again = kept.subject.model_copy(update={"session": f"s{index}"})
+            old = run(timed(latencies(9 + index, 60)), subject=again, history=kept.history)
+        verdict = with_error(judge(new, old, policy(timed=True), "sha256:0"), 0.02)
+        assert verdict.verdict in ("stable", "first run")
+        store.save(with_history(new, old, verdict), verdict.verdict, tmp_path)
+
+    last, _ = store.load()
+    assert last is not None
+    assert [each.called for each in last.history] == ["v1", "1111111", "2222222", "3333333"]
+    assert [each.against for each in last.history] == [None, "0" * 40, "1" * 40, "2" * 40]
+    ratios = [each.series["health/latency"].ratio for each in last.history]
+    assert ratios[0] is None
+    assert all(ratios[1:])
+    own = next(each for each in verdict.findings if each.id == "health/latency")
+    found = list(drift.compare(run(timed([1.0])), last, policy(timed=True), [own]))
+    assert [each.id for each in found] == ["health/latency since v1"]
+    assert found[0].comparison is not None
+    assert found[0].comparison.runs == 4
