@@ -12,6 +12,7 @@ from bot.judge.stored import remembering
 from bot.judge.weighing import Errors, errors
 from bot.model import Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
 from bot.model.errors import UsageError
+from bot.model.history import CONTROL
 
 OWN = {name: Expected(kind=name, title=name.capitalize(), severity="critical") for name in OWN_NAMES}
 """What the pipeline observes of its own acts, whether or not the spec asks for anything."""
@@ -72,7 +73,8 @@ class _Case(NamedTuple):
         return self.baseline is not None and self.baseline.spec == self.candidate.spec
 
     def error(self) -> Errors:
-        sampled = sum(1 for each in self.candidate.observations for one in each.series if len(one.samples) > 1)
+        timed = (one for each in self.candidate.observations if each.kind != CONTROL for one in each.series)
+        sampled = sum(1 for one in timed if len(one.samples) > 1)
         return errors(self.policy, sampled)
 
 
@@ -113,13 +115,17 @@ def _of_the_probes(case: _Case) -> Iterator[Finding]:
 
 
 def _bases(case: _Case) -> Iterator[Basis]:
-    """The pipeline's own acts first, then each expected probe, then what only the baseline has."""
+    """The pipeline's own acts first, then each expected probe, then what only the baseline has.
+
+    What the runner measured of itself says nothing of the service.
+    """
     candidate, baseline, policy = case
-    own = {name: each for name, each in OWN.items() if candidate.observation(name)}
+    seen_of_it = [each for each in candidate.observations if each.kind != CONTROL]
+    own = {name: each for name, each in OWN.items() if any(one.probe == name for one in seen_of_it)}
     for name, wanted in own.items():
         old = baseline.observation(name) if baseline and name == "deploy" else None
         yield Basis(name, wanted, candidate.observation(name), old, case.paired, compared=False, same_spec=False)
-    names = dict.fromkeys([*policy.probes, *(each.probe for each in candidate.observations)])
+    names = dict.fromkeys([*policy.probes, *(each.probe for each in seen_of_it)])
     for name in names:
         if name in own:
             continue
@@ -131,7 +137,7 @@ def _bases(case: _Case) -> Iterator[Basis]:
             extra = Expected(kind=seen.kind, title=seen.title, severity="minor")
             yield Basis(name, extra, seen, old, case.paired, compared=False, same_spec=False)
     for each in baseline.observations if baseline else ():
-        if each.probe not in names and each.probe not in OWN:
+        if each.probe not in names and each.probe not in OWN and each.kind != CONTROL:
             yield Basis(each.probe, Expected(kind=each.kind, title=each.title, severity="info"), None, each)
 
 
