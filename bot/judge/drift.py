@@ -12,6 +12,7 @@ from typing import NamedTuple
 from bot.judge.past import sign
 from bot.judge.policy import Policy
 from bot.judge.quantiles import normal
+from bot.judge.weighing import SECONDS
 from bot.model import Comparison, Finding, Past, Run, Status, six
 
 METHOD = "product of the paired ratios of the runs since then; the errors of their logarithms add in squares"
@@ -127,7 +128,7 @@ def _settled(chain: Chain, start: Past, policy: Policy, count: int) -> Finding:
     error = math.sqrt(math.fsum(each.error**2 for each in chain.links))
     share = (1 - policy.confidence) / count
     z = normal(1 - share / 2)
-    way, limit = sign(seen.better), math.log1p(policy.drift)
+    way, limit = sign(seen.better), _limit(chain.own, policy, log)
     worst, best = way * log + z * error, way * log - z * error
     status: Status = "regressed" if best > limit else "maintained" if worst < limit else "changed"
     budget, name = f"{six(policy.drift * 100):g} %", start.called
@@ -147,6 +148,16 @@ def _settled(chain: Chain, start: Past, policy: Policy, count: int) -> Finding:
         "decided": status != "changed",
     }
     return _finding(chain, name, status, counted, numbers)
+
+
+def _limit(own: Finding, policy: Policy, log: float) -> float:
+    """The budget for drift; a difference in time below the floor does not matter, however many steps made it."""
+    seen = own.comparison
+    assert seen is not None
+    unit = SECONDS.get(seen.unit)
+    start = seen.after / math.exp(log) if seen.after is not None else 0.0
+    floor = policy.floor_for(own.probe, own.item) / (unit * start) if unit and start > 0 else 0.0
+    return math.log1p(max(policy.drift, floor))
 
 
 def _unknown(chain: Chain, start: Past) -> Finding:

@@ -90,6 +90,20 @@ def test_this_runs_own_ratio_is_part_of_it() -> None:
     assert found.status == "regressed"
 
 
+def test_what_is_below_the_floor_is_no_drift() -> None:
+    def fast(after: float) -> Finding:
+        mine = own(1.1)
+        assert mine.comparison is not None
+        return mine.model_copy(update={"comparison": mine.comparison.model_copy(update={"after": after})})
+
+    (found,) = rows(chain([1.5]), fast(0.5))
+    assert found.status == "maintained"
+    (found,) = rows(chain([1.5]), fast(0.5), floor={"default": 0})
+    assert found.status == "regressed"
+    (found,) = rows(chain([1.5]), fast(50.0))
+    assert found.status == "regressed"
+
+
 def test_where_more_is_better_a_fall_is_what_is_worse() -> None:
     history = chain([0.85, 0.85], better="higher")
     (found,) = rows(history, own(1.0, better="higher"))
