@@ -14,6 +14,7 @@ from bot.judge.policy import Policy
 from bot.judge.quantiles import normal
 from bot.judge.weighing import SECONDS
 from bot.model import Comparison, Finding, Past, Run, Status, six
+from bot.model.duration import format_duration
 
 METHOD = "product of the paired ratios of the runs since then; the errors of their logarithms add in squares"
 SHORTEST_COMMIT = 4
@@ -133,7 +134,12 @@ def _settled(chain: Chain, start: Past, policy: Policy, count: int) -> Finding:
     status: Status = "regressed" if best > limit else "maintained" if worst < limit else "changed"
     budget, name = f"{six(policy.drift * 100):g} %", start.called
     counted = f"counted from {name} on: {chain.gap}" if chain.gap else None
-    if status == "changed":
+    if status == "maintained" and worst >= math.log1p(policy.drift):
+        floor = format_duration(policy.floor_for(chain.own.probe, chain.own.item))
+        counted = "; ".join(
+            filter(None, (f"shown to be below {floor}, which does not matter (`judge: floor`)", counted))
+        )
+    elif status == "changed":
         counted = "; ".join(filter(None, (f"neither more nor less than {budget} is shown", counted)))
     elif status == "regressed":
         steps = f"its {len(chain.links)} steps together make more than {budget}"
@@ -171,6 +177,7 @@ def _finding(
     assert seen is not None
     shown = {"unit": seen.unit, "better": seen.better, "after": seen.after, "since": since, "method": METHOD}
     item = f"{own.item} since {since}"
+    is_open = bool(numbers) and status != "maintained"
     return Finding(
         id=f"{own.probe}/{item}",
         probe=own.probe,
@@ -181,7 +188,7 @@ def _finding(
         severity="info" if status == "changed" else "minor",
         comparison=Comparison.model_validate({**shown, **numbers}),
         reason=reason,
-        remedy="look at the steps in between, or pin another revision (`judge: pinned`)" if numbers else None,
+        remedy="look at the steps in between, or pin another revision (`judge: pinned`)" if is_open else None,
         observed=(*own.observed, *(each.digest for each in chain.runs)),
     )
 
