@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+import math
 import os
 import select
 import socket
@@ -117,6 +118,9 @@ class Loop:
         self.youngest = self.now
         self._inbox: deque[Callable[[Loop], None]] = deque()
         self._stopped = False
+        self._stirred = False
+        self._due = math.inf
+        self._libcurls: tuple[list[int], list[int], list[int]] = ([], [], [])
         self._receiver, self._sender = socket.socketpair()
         self._receiver.settimeout(0)
         self._sender.settimeout(0)
@@ -144,13 +148,14 @@ class Loop:
 
     def add(self, handle: "pycurl.Curl", done: Callable[[int, str], None]) -> None:
         """Start a transfer; `done` gets libcurl's code (0: all went well) and its words. `gap` is then its bound."""
+        self._stirred = True
         self._transfers[handle] = done
         self._multi.add_handle(handle)
         self.began()
 
     def drop(self, handle: "pycurl.Curl", *, reuse: bool) -> None:
         """Let go of a handle, whatever it is doing."""
-        self._transfers.pop(handle, None)
+        self._stirred = self._transfers.pop(handle, None) is not None or self._stirred
         with contextlib.suppress(self.pycurl.error):
             self._multi.remove_handle(handle)
         if reuse:
@@ -190,13 +195,14 @@ class Loop:
                     self._inbox.popleft()(self)
                 while self._timers and self._timers[0][0] <= time.perf_counter():
                     heapq.heappop(self._timers)[2]()
-                if self._transfers:
+                if self._transfers and (self._stirred or time.perf_counter() >= self._due):
                     self._perform(before)
                 readable = self._wait()
         finally:
             self._end()
 
     def _perform(self, before: float) -> None:
+        self._stirred = False
         self._multi.perform()
         left = 1
         while left:
@@ -209,27 +215,33 @@ class Loop:
                 if done is not None:
                     done(code, words)
             self.now = looked
+        self._libcurls = self._multi.fdset()
+        wanted = self._multi.timeout()
+        self._due = time.perf_counter() + (min(wanted / 1000, LONGEST_TICK) if wanted >= 0 else LONGEST_TICK)
 
     def _wait(self) -> list[int]:
-        readers, writers, _ = self._multi.fdset() if self._transfers else ([], [], [])
+        """Until something can be read or written, or the next look is due; what is ready of the bare connections."""
+        readers, writers, _ = self._libcurls if self._transfers else ([], [], [])
         readable, writable, _ = select.select(
             [self._receiver.fileno(), *readers, *self._watched], [*writers, *self._writing], [], self._patience()
         )
-        if self._receiver.fileno() in readable:
+        ready = {*readable, *writable}
+        if self._receiver.fileno() in ready:
             with contextlib.suppress(BlockingIOError):
                 self._receiver.recv(4096)
-        return [*dict.fromkeys([*readable, *writable])]
+        self._stirred = self._stirred or not ready.isdisjoint([*readers, *writers])
+        return [each for each in self._watched if each in ready]
 
     def _patience(self) -> float | None:
-        if self._inbox or self._stopped:
+        if self._inbox or self._stopped or self._stirred:
             return 0.0
         now, limits = time.perf_counter(), list[float]()
         if self._timers:
             limits.append(self._timers[0][0] - now)
         if self._transfers or self._watched:
             limits.append(min(max(TICK, TICK_SHARE * (now - self.youngest)), LONGEST_TICK))
-        if self._transfers and (wanted := self._multi.timeout()) >= 0:
-            limits.append(wanted / 1000)
+        if self._transfers:
+            limits.append(self._due - now)
         return max(0.0, min(limits)) if limits else None
 
     def _end(self) -> None:

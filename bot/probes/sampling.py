@@ -1,8 +1,8 @@
 """Asking when time is what matters: libcurl in the engine's thread, over kept connections, several at once.
 
 The time is libcurl's own. A request without a plan is timed from the moment that it could be sent (the connection is
-up) until the last byte of the answer. One with a planned time is timed from that, whatever came in between: a stall of
-the service is felt by every request that was to be sent in it.
+up) until the last byte of the answer. One with a planned time is timed from that, whatever came in between, a new
+connection too: a stall of the service is felt by every request that was to be sent in it.
 """
 
 import asyncio
@@ -189,16 +189,16 @@ class _Transfer:
 
     def _times(self, handle: "pycurl.Curl") -> tuple[float, Phases]:
         pycurl = self._loop.pycurl
-        total, ready = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.PRETRANSFER_TIME)
-        first = handle.getinfo(pycurl.STARTTRANSFER_TIME)
-        # from the plan on, a new connection is part of what a user would have waited for
-        shift = self._begun - self._planned if self._planned is not None else -ready
-        dns = connect = tls = None
+        total, first = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.STARTTRANSFER_TIME)
+        ready, dns, connect, tls = 0.0, None, None, None
         if handle.getinfo(pycurl.NUM_CONNECTS):
             looked_up, connected = handle.getinfo(pycurl.NAMELOOKUP_TIME), handle.getinfo(pycurl.CONNECT_TIME)
             shaken = handle.getinfo(pycurl.APPCONNECT_TIME)
             dns, connect = _ms(looked_up), _ms(connected - looked_up)
             tls = _ms(shaken - connected) if shaken else None
+            ready = shaken or connected
+        # not libcurl's own mark for it, which it makes only when the kernel has had the request, and may have run others
+        shift = -ready if self._planned is None else self._begun - self._planned
         return max(0.0, total + shift), Phases(_ms(first + shift) if first else None, dns, connect, tls)
 
     def _origin(self) -> float:

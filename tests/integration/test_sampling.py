@@ -1,0 +1,468 @@
+"""How time is taken: by libcurl in a thread of its own, several requests at once, from the plan, and with its own doubts."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.model import Progress, Run, Series, SeriesKey, Subject
+from bot.probes.engine import Engine
+from bot.probes.lateness import vouched
+from bot.probes.registry import PROBES
+from bot.probes.request import Request
+from bot.probes.sampling import Sampler, Unheard
+from bot.probes.session import Plan, Session, open_loop
+from bot.probes.steps.conversation import Conversation, Ended
+from bot.safety.http import BODY_LIMIT, Unanswered
+from bot.safety.redact import Redactor
+from tests.integration import servers
+from tests.integration.servers import HEALTH, answers, plain, service, sockets
+
+LATE_SERVER = Path(__file__).parents[2] / "benchmarks" / "late_server.py"
+PHASES = ("first_byte", "dns", "connect", "tls")
+
+
+def plan(probes: Mapping[str, Mapping[str, Any]], **more: Any) -> Plan:
+    made = {
+        name: PROBES["journey" if "journey" in fields else "http"].model_validate({"timed": True, **fields})
+        for name, fields in probes.items()
+    }
+    rest: dict[str, Any] = {"logins": {}, "identity": None, "redactor": Redactor(), "time": 5.0}
+    return Plan(probes=made, spec="sha256:0", vantage="here", seed=1, **(rest | more))
+
+
+def subject(url: str, revision: str = "rev-2") -> Subject:
+    return Subject(service="chat", environment="test", revision=revision, url=url)
+
+
+def until(rounds: int) -> Any:
+    def watch(candidate: Mapping[SeriesKey, Series], _baseline: Mapping[SeriesKey, Series]) -> Progress:
+        return Progress(frozenset(), stop=all(len(each.samples) >= rounds for each in candidate.values()))
+
+    return watch
+
+
+async def measured(
+    tmp_path: Path, new: str, old: str | None, probes: Mapping[str, Mapping[str, Any]], rounds: int = 10, **more: Any
+) -> tuple[Run, Run | None]:
+    session = Session(plan(probes, **more), subject(new), old and subject(old, "rev-1"), tmp_path)
+    await session.correctness()
+    await session.measure(until(rounds))
+    return session.runs()
+
+
+def series(run: Run | None, number: int = 0) -> Series:
+    assert run is not None
+    return run.observations[0].series[number]
+
+
+def get(url: str, path: str = "/it", method: str = "GET") -> Request:
+    return Request(method, f"{url}{path}")
+
+
+async def test_each_part_of_the_time_is_kept_and_they_fit(tmp_path: Path) -> None:
+    async def slow_body(_asked: servers.Asked, writer: asyncio.StreamWriter) -> bytes:
+        await asyncio.sleep(0.02)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha")
+        await asyncio.sleep(0.03)
+        return b"lf"
+
+    async with service({"GET /it": slow_body}) as up:
+        run, _ = await measured(tmp_path, up.url, None, {"it": {"http": "GET /it"}})
+        engine = Engine()
+        first = await Sampler(up.url, engine).ask(get(up.url), 5.0)
+        second = await Sampler(up.url, engine).ask(get(up.url), 5.0)
+        await engine.close()
+    found = series(run)
+    assert found.columns == ("round", "value", "order", "ok", "vouched", "planned", *PHASES)
+    for value, first_byte in zip(found.column("value"), found.column("first_byte"), strict=True):
+        assert isinstance(value, float)
+        assert isinstance(first_byte, float)
+        assert 20 <= first_byte <= value - 20
+    planned = [each for each in found.column("planned") if isinstance(each, float)]
+    assert planned == sorted(planned)
+    assert len(set(planned)) == len(planned)
+    assert first.phases.connect is not None
+    assert first.phases.dns is not None
+    assert first.phases.tls is None
+    assert second.phases[1:] == (None, None, None)
+    assert second.body == b"half"
+
+
+async def test_a_journey_has_no_phases_and_its_duration_is_the_services(tmp_path: Path) -> None:
+    step = {"http": "GET /it"}
+    async with service({"GET /it": servers.slowly(plain(200, b""), 0.02)}) as up:
+        run, _ = await measured(tmp_path, up.url, None, {"it": {"journey": [step, step]}}, alone=5)
+    duration = series(run)
+    assert duration.columns == ("round", "value", "order", "ok", "vouched", "planned")
+    assert all(isinstance(each, float) and each >= 40 for each in duration.column("value"))
+
+
+async def test_requests_are_under_way_at_the_same_time() -> None:
+    most = now = 0
+
+    async def counting(_asked: servers.Asked, _writer: asyncio.StreamWriter) -> bytes:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.1)
+        now -= 1
+        return plain(200, b"")
+
+    async with service({"GET /it": counting}) as up:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        found = await asyncio.gather(*(sampler.ask(get(up.url), 5.0) for _ in range(8)))
+        await engine.close()
+    assert most == 8
+    assert all(each.seconds >= 0.1 for each in found)
+
+
+async def test_each_request_has_its_own_deadline() -> None:
+    async with service({"GET /it": servers.slowly(plain(200, b""), 0.1), "GET /never": servers.never}) as up:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        late, fine = await asyncio.gather(
+            sampler.ask(get(up.url, "/never"), 0.2), sampler.ask(get(up.url), 10.0), return_exceptions=True
+        )
+        await engine.close()
+    assert isinstance(late, Unheard)
+    assert late.failure == "hang"
+    assert 0.15 < late.waited < 5
+    assert not isinstance(fine, BaseException)
+
+
+@pytest.mark.parametrize(
+    ("route", "failure", "said"),
+    [
+        (servers.never, "hang", "no whole answer within 0.3 s"),
+        (servers.hangs_up, "closed", "the connection was closed before an answer came"),
+        (servers.garbage, "garbage", ""),
+        (servers.drip, None, "no whole answer within 0.3 s"),
+        (servers.breaks_off, None, "it broke off"),
+        (servers.endless, None, f"it is longer than {BODY_LIMIT:,} bytes"),
+        (answers(plain(302, b"", extra="location: /elsewhere\r\n")), None, None),
+    ],
+)
+async def test_a_service_that_misbehaves_ends_its_own_request_only(
+    route: servers.Route, failure: str | None, said: str | None
+) -> None:
+    async with service({"GET /it": route, **HEALTH}) as up:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        deadline = 5.0 if route is servers.endless else 0.3
+        wrong, fine = await asyncio.gather(
+            sampler.ask(get(up.url), deadline), sampler.ask(get(up.url, "/health"), 5.0), return_exceptions=True
+        )
+        await engine.close()
+    if failure is not None:
+        assert isinstance(wrong, Unanswered)
+        assert wrong.failure == failure
+        assert said is not None
+        assert said in str(wrong)
+    else:
+        assert not isinstance(wrong, BaseException)
+        assert wrong.incomplete == said
+        assert len(wrong.body) <= BODY_LIMIT
+    assert not isinstance(fine, BaseException)
+    assert fine.status == 200
+    assert sum(asked.target == "/elsewhere" for asked in up.asked) == 0
+
+
+async def test_what_may_not_be_asked_or_is_not_there_is_told_apart() -> None:
+    engine = Engine()
+    with pytest.raises(Unanswered) as forbidden:
+        await Sampler("http://169.254.169.254", engine).ask(get("http://169.254.169.254"), 1.0)
+    url = servers.unused_url()
+    with pytest.raises(Unanswered) as refused:
+        await Sampler(url, engine).ask(get(url), 1.0)
+    await engine.close()
+    assert forbidden.value.failure == "forbidden address"
+    assert (refused.value.failure, str(refused.value)) == ("refused", "connection refused")
+
+
+async def test_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with service(HEALTH) as up, sockets(servers.plays("done")) as url:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, servers.unused_url())
+        engine = Engine()
+        answer = await Sampler(up.url, engine).ask(get(up.url, "/health"), 5.0)
+        talk = Conversation(url + "/ws", engine)
+        await talk.open(headers=[], subprotocols=[], origin=None, deadline=5.0)
+        await talk.close(1000)
+        await engine.close()
+    assert answer.status == 200
+
+
+async def test_closing_gives_up_what_is_under_way_at_once_and_more_can_be_asked_afterwards() -> None:
+    async with service({"GET /never": servers.never, **HEALTH}) as up, servers.silent() as silent:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        hanging = [asyncio.create_task(sampler.ask(get(up.url, "/never"), 30.0)) for _ in range(3)]
+        planned = asyncio.create_task(sampler.ask(get(up.url, "/health"), 30.0, time.perf_counter() + 20))
+        opening = asyncio.create_task(
+            Conversation(silent + "/ws", engine).open(headers=[], subprotocols=[], origin=None, deadline=30.0)
+        )
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(5):
+            await engine.close()
+            ended = await asyncio.gather(*hanging, planned, opening, return_exceptions=True)
+        answer = await sampler.ask(get(up.url, "/health"), 5.0)
+        await engine.close()
+    assert all(isinstance(each, Exception) for each in ended)
+    assert answer.status == 200
+
+
+async def test_a_request_that_nobody_waits_for_is_dropped() -> None:
+    gone = asyncio.Event()
+
+    async def watched(_asked: servers.Asked, writer: asyncio.StreamWriter) -> bytes | None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b".")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            gone.set()
+        return None
+
+    async with service({"GET /it": watched}) as up:
+        engine = Engine()
+        asking = asyncio.create_task(Sampler(up.url, engine).ask(get(up.url), 30.0))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        async with asyncio.timeout(5):
+            await gone.wait()
+        await engine.close()
+
+
+class Stalling:
+    """Answers at once, but for 300 ms in every 600 not at all."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.stalled: list[float] = []
+
+    async def __call__(self, _asked: servers.Asked, _writer: asyncio.StreamWriter) -> bytes:
+        into = (time.perf_counter() - self.began) % 0.6
+        if into > 0.3:
+            self.stalled.append(0.6 - into)
+            await asyncio.sleep(0.6 - into)
+        return plain(200, b"")
+
+
+async def test_a_stall_is_felt_by_every_request_that_was_planned_in_it(tmp_path: Path) -> None:
+    """A closed loop waits the stall out with one request; an open loop sends into it, and counts from the plan."""
+    shares = {}
+    for name, names in (("open", {"it"}), ("closed", set[str]())):
+        async with service({"GET /it": Stalling()}) as up, service({"GET /it": Stalling()}) as old:
+            run, against = await measured(
+                tmp_path / name, up.url, old.url, {"it": {"http": "GET /it"}}, 40, open_loop=frozenset(names)
+            )
+        both = [*series(run).samples, *series(against).samples]
+        assert set(series(run).column("round")) >= set(range(40))
+        shares[name] = sum(1 for row in both if isinstance(row[1], float) and row[1] > 30) / len(both)
+    assert shares["open"] > 0.3  # half of the time is stalled
+    assert shares["closed"] < shares["open"] - 0.1
+
+
+async def test_planned_requests_do_not_wait_for_the_answers_before(tmp_path: Path) -> None:
+    count = most = now = 0
+
+    async def ever_slower(_asked: servers.Asked, _writer: asyncio.StreamWriter) -> bytes:
+        nonlocal count, most, now
+        count, now = count + 1, now + 1
+        most = max(most, now)
+        await asyncio.sleep(0.3 if count > 10 else 0.0)
+        now -= 1
+        return plain(200, b"")
+
+    quick = {"GET /it": answers(plain(200, b""))}
+    async with service({"GET /it": ever_slower}) as up, service(quick) as old:
+        fields = {"it": {"http": "GET /it"}}
+        run, against = await measured(tmp_path, up.url, old.url, fields, 20, open_loop=frozenset({"it"}))
+    assert most >= 3
+    for one in (run, against):
+        found = series(one)
+        assert found.column("round")[:20] == list(range(20))
+        planned = [each for each in found.column("planned") if isinstance(each, float)]
+        # a round is 50 ms; within it, the coin says whether this side is the first or the second
+        assert all(24 < after - before < 76 for before, after in itertools.pairwise(planned))
+
+
+def hold_the_lock() -> None:
+    """Keep the interpreter's lock for some tens of milliseconds, as no thread switch can end."""
+    re.fullmatch(r"(a|aa)+", "a" * 27 + "b")
+
+
+async def hold_it_all_the_time() -> None:
+    while True:
+        hold_the_lock()
+        await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[str]:
+    """A service in a process of its own, which answers after 20 ms whatever becomes of us."""
+    command = [sys.executable, str(LATE_SERVER), str(min(os.sched_getaffinity(0))), "0.02"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+
+
+async def test_a_sample_is_not_vouched_for_while_we_were_held_up_ourselves() -> None:
+    began = time.perf_counter()
+    hold_the_lock()
+    lock = time.perf_counter() - began
+    assert lock > 0.01
+    with elsewhere() as url:
+        engine = Engine()
+        sampler = Sampler(url, engine)
+        fine = [await sampler.ask(get(url), 5.0) for _ in range(20)]
+        holding = asyncio.create_task(hold_it_all_the_time())
+        held = [await sampler.ask(get(url), 5.0) for _ in range(10)]
+        late = [await sampler.ask(get(url), 5.0, time.perf_counter() + 0.02) for _ in range(10)]
+        holding.cancel()
+        await engine.close()
+    assert any(vouched(each.late * 1000, each.seconds * 1000) for each in fine)
+    assert sum(vouched(each.late * 1000, each.seconds * 1000) for each in held) <= 5
+    assert sum(vouched(each.late * 1000, each.seconds * 1000) for each in late) <= 5
+    assert all(each.seconds >= 0.02 for each in (*fine, *held, *late))
+
+
+async def test_a_service_that_is_slow_by_itself_is_vouched_for() -> None:
+    """Time that it sleeps away, or works away in another process, is none that we were late."""
+    async with service({"GET /it": servers.slowly(plain(200, b""), 0.1)}) as up:
+        engine = Engine()
+        found = [await Sampler(up.url, engine).ask(get(up.url), 5.0) for _ in range(10)]
+        await engine.close()
+    assert any(each.late < 0.01 and vouched(each.late * 1000, each.seconds * 1000) for each in found)
+
+
+async def test_unvouched_samples_are_marked_in_the_rows_and_counted(tmp_path: Path) -> None:
+    with elsewhere() as url:
+        session = Session(plan({"it": {"http": "GET /it"}}, alone=15), subject(url), None, tmp_path)
+        await session.correctness()
+        holding = asyncio.create_task(hold_it_all_the_time())
+        await session.measure(until(15))
+        holding.cancel()
+    run, _ = session.runs()
+    found = series(run)
+    assert all(found.column("ok"))
+    not_vouched = found.column("vouched").count(False)
+    assert not_vouched >= 5
+    check = run.observations[-1].facts[0].value
+    assert isinstance(check, dict)
+    assert (check["samples"], check["not_vouched"]) == (15, not_vouched)
+    assert isinstance(check["lag_p99_ms"], float)
+    assert check["lag_p99_ms"] > 1
+
+
+def test_the_rule_is_relative_for_what_is_slow() -> None:
+    assert vouched(0.9, 2.0)
+    assert not vouched(1.1, 2.0)
+    assert vouched(24.0, 500.0)
+    assert not vouched(26.0, 500.0)
+    assert not vouched(1.1, None)
+
+
+async def test_both_sides_of_a_pair_are_sent_the_same(tmp_path: Path) -> None:
+    fields = {
+        "read": {"http": "GET /it", "query": {"q": "{unique}"}},
+        "write": {"http": "POST /it", "json": {"name": "{unique}"}},
+    }
+    ok = answers(plain(200, b""))
+    async with service({"GET /it": ok, "POST /it": ok}) as up, service({"GET /it": ok, "POST /it": ok}) as old:
+        run, _ = await measured(tmp_path, up.url, old.url, fields, open_loop=frozenset({"read"}))
+        read, read_old = ([each.target for each in one.asked if each.method == "GET"] for one in (up, old))
+        write, write_old = ([each.body for each in one.asked if each.method == "POST"] for one in (up, old))
+    assert len(series(run).samples) >= 10
+    assert len(set(read)) == len(read)
+    assert len(set(read) & set(read_old)) == len(read) - 1 == len(read_old) - 1  # all but the one for correctness
+    assert len(set(write)) == len(write)
+    assert not set(write) & set(write_old)  # two sides may share a database
+    assert {body[:-3] for body in write[1:]} == {body[:-3] for body in write_old[1:]}
+    assert {len(body) for body in write} == {len(body) for body in write_old}
+
+
+async def test_the_runner_itself_is_a_control_in_both_runs(tmp_path: Path) -> None:
+    async with service(HEALTH) as up, service(HEALTH) as old:
+        session = Session(plan({"it": {"http": "GET /health"}}), subject(up.url), subject(old.url), tmp_path)
+        await session.correctness()
+        assert all(run is not None and run.observation("runner") is None for run in session.runs())
+        await session.measure(until(10))
+        run, against = session.runs()
+    assert against is not None
+    control, other = run.observation("runner"), against.observation("runner")
+    assert control is not None
+    assert control == other
+    assert (control.kind, control.title, control.state) == ("control", "The runner itself", "measured")
+    cpu = control.series[0]
+    assert (cpu.id, cpu.unit, cpu.better, cpu.columns) == ("cpu", "ms", "lower", ("round", "value"))
+    assert len(cpu.samples) >= 5
+    assert all(isinstance(each, float) and each > 0 for each in cpu.column("value"))
+    fact = control.facts[0]
+    assert (fact.id, fact.kind) == ("self-check", "self-check")
+    assert isinstance(fact.value, dict)
+    assert set(fact.value) == {"lag_p99_ms", "cpu_share", "samples", "not_vouched"}
+    assert fact.value["samples"] == len(series(run).samples) + len(series(against).samples)
+
+
+def test_a_probe_is_in_the_open_loop_when_the_tail_of_one_of_its_series_is_judged() -> None:
+    made = plan({"a": {"http": "GET /a"}, "b": {"journey": [{"http": "GET /b"}]}}).probes
+    assert open_loop(made, lambda _probe, series: 0.5 if series == "duration" else None) == {"b"}
+    assert open_loop(made, lambda _probe, _series: None) == set()
+
+
+async def test_a_timed_conversation_is_stamped_where_its_bytes_come_in(tmp_path: Path) -> None:
+    step = {"websocket": "/ws", "send": "go", "events": "first second", "within": "2s"}
+    async with sockets(servers.plays("first", "second", after=0.03)) as url:
+        run, _ = await measured(tmp_path, url, None, {"it": {"journey": [step]}}, alone=5)
+    times = {each.id: each for each in run.observations[0].series}
+    for row, first, answer in zip(
+        times["duration"].samples,
+        times["step 1: first event"].column("value"),
+        times["step 1: answer"].column("value"),
+        strict=True,
+    ):
+        assert isinstance(first, float)
+        assert isinstance(answer, float)
+        assert isinstance(row[1], float)
+        assert 30 <= first <= answer - 25
+        assert row[1] >= answer
+    assert len(times["duration"].samples) == 5
+
+
+async def test_a_flood_of_messages_is_taken_in_order_and_not_all_at_once() -> None:
+    async def flood(connection: Any) -> None:
+        for number in range(5000):
+            await connection.send(f"{number}")
+        await connection.close()
+
+    async with sockets(flood) as url:
+        engine = Engine()
+        talk = Conversation(url + "/ws", engine)
+        await talk.open(headers=[], subprotocols=[], origin=None, deadline=5.0)
+        await asyncio.sleep(0.3)
+        found = [each for _ in range(5000) if (each := await talk.receive(5.0)) is not None]
+        with pytest.raises(Ended, match="closed by the service with 1000"):
+            await talk.receive(5.0)
+        await talk.close(1000)
+        await engine.close()
+    assert [each.said for each in found] == [str(number) for number in range(5000)]
+    assert [each.at for each in found] == sorted(each.at for each in found)
+    assert max(each.late for each in found) > 0.01  # what was held back is not vouched for
