@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bot.judge.basis import Basis
-from bot.judge.pairing import Rounds, answered
+from bot.judge.pairing import Rounds, answered, tried
 from bot.judge.policy import Policy
 from bot.judge.weighing import CERTAIN, Errors, Failures, failures
 from bot.model import Finding, Series, Status, six
@@ -16,25 +16,26 @@ def compare(
     seen = failures(policy, basis.name, new, old, rounds, error)
     if seen.word == "none":
         return
-    tried, failed = len(new.samples), len(new.samples) - len(answered(new))
-    status, reason, remedy = _word(seen, failed, tried, old, policy.failures_for(basis.name, new.id))
+    count = tried(new)
+    failed = count - len(answered(new))
+    status, reason, remedy = _word(seen, failed, count, old, policy.failures_for(basis.name, new.id))
     yield basis.finding(
         f"{new.id} failures",
         "check",
         status,
         expected="no timed request fails",
-        before=f"{len(old.samples) - len(answered(old))} of {len(old.samples)}" if old else None,
-        after=f"{failed} of {tried}",
-        tries=tried,
+        before=f"{tried(old) - len(answered(old))} of {tried(old)}" if old else None,
+        after=f"{failed} of {count}",
+        tries=count,
         failures=failed,
         reason=reason,
         remedy=remedy,
     )
 
 
-def _word(seen: Failures, failed: int, tried: int, old: Series | None, budget: float) -> tuple[Status, str, str | None]:
+def _word(seen: Failures, failed: int, count: int, old: Series | None, budget: float) -> tuple[Status, str, str | None]:
     worked = old is not None and bool(answered(old))
-    if failed == tried >= CERTAIN:
+    if failed == count >= CERTAIN:
         return "regressed" if worked else "broken", "every timed request failed", None
     if seen.word == "regressed":
         return "regressed", f"more timed requests failed than before (exact p = {seen.p:.2g})", None

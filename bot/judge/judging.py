@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.judge import checks, drift, rules, series
+from bot.judge import checks, drift, paired, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
 from bot.judge.stored import remembering
-from bot.judge.weighing import Errors, errors
+from bot.judge.suite import Settled, Suite
+from bot.judge.weighing import errors
 from bot.model import Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
 from bot.model.errors import UsageError
 from bot.model.history import CONTROL
@@ -72,10 +73,18 @@ class _Case(NamedTuple):
     def same_spec(self) -> bool:
         return self.baseline is not None and self.baseline.spec == self.candidate.spec
 
-    def error(self) -> Errors:
+    def settled(self) -> Settled:
+        """All that was measured side by side, weighed as one suite."""
         timed = (one for each in self.candidate.observations if each.kind != CONTROL for one in each.series)
         sampled = sum(1 for one in timed if len(one.samples) > 1)
-        return errors(self.policy, sampled)
+        suite = Suite(self.policy, self.candidate.finished[:10])
+        for basis in _bases(self) if self.paired else ():
+            before = {one.id: one for one in basis.baseline.series} if basis.baseline else {}
+            for new in basis.candidate.series if basis.candidate else ():
+                old = before.get(new.id)
+                if old is not None and (new.unit, new.better) == (old.unit, old.better) and new.samples and old.samples:
+                    suite.update((basis.name, new.id), new, old)
+        return suite.settle(errors(self.policy, sampled))
 
 
 def _of_the_runs(case: _Case) -> Iterator[Finding]:
@@ -109,9 +118,10 @@ def _was_second(observation: Observation) -> bool:
 
 
 def _of_the_probes(case: _Case) -> Iterator[Finding]:
-    error = case.error()
+    settled = case.settled()
     for basis in remembering(_bases(case), case.candidate, case.baseline, case.policy):
-        yield from _findings(basis, case.policy, error)
+        yield from _findings(basis, case.policy, settled)
+    yield from paired.together(case.policy, settled, case.candidate.observations)
 
 
 def _bases(case: _Case) -> Iterator[Basis]:
@@ -151,7 +161,7 @@ def _observation(run: Run | None, name: str) -> Observation | None:
     return found[0].model_copy(update={**words, "checks": (), "series": (), "facts": ()})
 
 
-def _findings(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
+def _findings(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Finding]:
     seen = basis.candidate
     if seen is None:
         if basis.name in policy.probes:
@@ -179,7 +189,7 @@ def _findings(basis: Basis, policy: Policy, error: Errors) -> Iterator[Finding]:
         return
     yield from checks.compare(basis)
     yield from facts.compare(basis)
-    yield from series.compare(basis, policy, error)
+    yield from series.compare(basis, policy, settled)
 
 
 def _with_early_stop(findings: list[Finding]) -> list[Finding]:

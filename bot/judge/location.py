@@ -1,23 +1,22 @@
 """How much slower: the score of block-aligned log values, and the interval that it gives for the ratio.
 
 One round is one pair. The values' logarithms are centred on the pooled median of the rounds around them (aligned ranks
-of Hodges and Lehmann, 1962, with medians), so that a slowly moving environment drops out; Tukey's biweight (Beaton and
-Tukey, 1974) then bounds what one outlier can do. Centres and scale come from the pooled values alone: to swap the two
-members of a pair only turns the sign of that pair's score. Under the null hypothesis every sign is therefore a fair
+of Hodges and Lehmann, 1962, with medians), so that a slowly moving environment drops out; a bounded score (`scores`)
+then limits what one outlier can do. Centres and scale come from the pooled values alone: to swap the two members of a
+pair only turns the sign of that pair's score. Under the null hypothesis every sign is therefore a fair
 coin, whatever the noise looks like, and the self-normalised sum is close to a standard normal (Efron, 1969, *Student's
 t-test under symmetry conditions*).
 """
 
 import math
+import operator
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from bot.judge.scores import MIDDLE, Score
 
 BLOCK = 20
 """Rounds around a pair that share one centre."""
-BIWEIGHT = 4.7
-"""Tukey's constant, in robust standard deviations: 95 % as efficient as the mean where the noise is normal."""
-MOST = 2 * (16 / 25) / math.sqrt(5)
-"""The largest score that one pair can have: both sides where the biweight peaks, at 1/sqrt(5) of its width."""
 _FARTHEST = math.log(1e12)
 _PRECISION = 1e-9
 
@@ -29,12 +28,18 @@ class Pairs:
     nobody knows what they would have shown; in `unsure` ones only the baseline failed.
     """
 
-    def __init__(self, before: Sequence[float], after: Sequence[float], lost: int = 0, unsure: int = 0) -> None:
-        logs_before = [math.log(value) for value in before]
-        logs_after = [math.log(value) for value in after]
-        self._lost, self._unsure = lost, unsure
-        self._count = len(logs_before)
-        self._blocks = [(logs_before[i:j], logs_after[i:j]) for i, j in _blocks(self._count)]
+    def __init__(
+        self,
+        before: Sequence[float],
+        after: Sequence[float],
+        lost: int = 0,
+        unsure: int = 0,
+        how: Score = MIDDLE,
+    ) -> None:
+        self._how = how
+        self._beyond = (lost, unsure, how.most)
+        self._count = len(before)
+        self._blocks = [(before[i:j], after[i:j]) for i, j in _blocks(self._count)]
         self._sorted = [(sorted(b), sorted(a)) for b, a in self._blocks]
 
     def __len__(self) -> int:
@@ -42,31 +47,27 @@ class Pairs:
 
     def score(self, shift: float) -> float:
         """The self-normalised score of "the log ratio is more than `shift`"."""
-        return normalised(self._differences(shift), 0, 0)
+        return normalised(self.differences(shift))
 
     def worst_score(self, shift: float) -> float:
         """The same, with each lost round as bad as a round can be, and each unsure one a toss of that size."""
-        return normalised(self._differences(shift), self._lost, self._unsure)
+        return normalised(self.differences(shift), *self._beyond)
 
-    def _differences(self, shift: float) -> list[float]:
-        centres: list[float] = []
-        distances: list[float] = []
-        for before, after in self._sorted:
-            values = sorted([*before, *(value - shift for value in after)])
+    def differences(self, shift: float) -> list[float]:
+        """The score of each pair, in the order of the rounds: how much worse after is, were it better by `shift`."""
+        befores: list[float] = []
+        afters: list[float] = []
+        for (before, after), (before_sorted, after_sorted) in zip(self._blocks, self._sorted, strict=True):
+            values = sorted([*before_sorted, *[value - shift for value in after_sorted]])
             middle = len(values) // 2  # always an even number of values
             centre = (values[middle - 1] + values[middle]) / 2
-            centres.append(centre)
-            distances += [abs(value - centre) for value in values]
-        width = BIWEIGHT * _scale(distances)
-        if width == 0:
-            return []
-        found: list[float] = []
-        for (before, after), centre in zip(self._blocks, centres, strict=True):
-            for b, a in zip(before, after, strict=True):
-                u, v = (a - shift - centre) / width, (b - centre) / width
-                p, q = 1 - u * u, 1 - v * v
-                found.append((u * p * p if p > 0 else 0.0) - (v * q * q if q > 0 else 0.0))
-        return found
+            befores += [value - centre for value in before]
+            centre += shift
+            afters += [value - centre for value in after]
+        scale = _scale([*map(abs, befores), *map(abs, afters)])
+        if scale == 0:
+            return [0.0] * self._count
+        return list(map(operator.sub, self._how.of(afters, scale), self._how.of(befores, scale)))
 
     def around(self) -> tuple[float, float]:
         """Two shifts with the estimate between them."""
@@ -79,7 +80,7 @@ class Pairs:
         return low, high
 
 
-def normalised(differences: list[float], lost: int, unsure: int) -> float:
+def normalised(differences: Sequence[float], lost: int = 0, unsure: int = 0, most: float = 0.0) -> float:
     """The sum over its own size, as the normal deviate that is as rare as it is when every sign is a fair coin.
 
     A sum of coins has lighter tails than the normal: its fourth cumulant is -2 Σd⁴/(Σd²)². The correction is the first
@@ -87,11 +88,11 @@ def normalised(differences: list[float], lost: int, unsure: int) -> float:
     """
     squares = [each * each for each in differences]
     extra = lost + unsure
-    size = math.fsum(squares) + extra * MOST**2
+    size = math.fsum(squares) + extra * most**2
     if size <= 0:
         return 0.0
-    z = (math.fsum(differences) + lost * MOST) / math.sqrt(size)
-    weight = (math.fsum(each * each for each in squares) + extra * MOST**4) / (size * size)
+    z = (math.fsum(differences) + lost * most) / math.sqrt(size)
+    weight = (math.fsum(each * each for each in squares) + extra * most**4) / (size * size)
     return z + weight / 12 * (z * z * z - 3 * z)
 
 
@@ -103,6 +104,26 @@ def _scale(distances: list[float]) -> float:
     return spread if spread > 0 else 1.2533 * math.fsum(distances) / len(distances)
 
 
+class Measure(Protocol):
+    """What an interval is found for: scores that fall as the shift grows."""
+
+    def __len__(self) -> int:
+        """How many rounds it rests on."""
+        ...
+
+    def score(self, shift: float) -> float:
+        """How much there is to say that the log ratio is more than `shift`, in standard deviations."""
+        ...
+
+    def worst_score(self, shift: float) -> float:
+        """The same, with what is lost held against the candidate."""
+        ...
+
+    def around(self) -> tuple[float, float]:
+        """Two shifts with the estimate between them."""
+        ...
+
+
 class Interval(NamedTuple):
     """A logarithm of a ratio after/before, and its bounds."""
 
@@ -111,7 +132,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def interval(pairs: Pairs, z_bad: float, z_good: float, bad: float, good: float) -> Interval:
+def interval(pairs: Measure, z_bad: float, z_good: float, bad: float, good: float) -> Interval:
     """The log ratio at which the score is nothing, and those at which it reaches the two boundaries.
 
     `bad` and `good` are the values that were tested: each bound is sought on the side of them on which the test put
@@ -171,6 +192,11 @@ def median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The quantile as the value that at least this share does not exceed; there is at least one value."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def _blocks(count: int) -> list[tuple[int, int]]:

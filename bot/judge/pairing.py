@@ -15,10 +15,14 @@ MOST_GAPS = 10_000
 
 
 class Row(NamedTuple):
-    """One sample. `value` is None where the request failed, or nothing was measured."""
+    """One sample. `value` is None where the request failed, or nothing was measured.
+
+    `vouched` is false where our own machine was too late to measure: that says nothing of the service.
+    """
 
     key: Key | None
     value: float | None
+    vouched: bool = True
 
 
 class Pair(NamedTuple):
@@ -35,7 +39,8 @@ class Rounds(NamedTuple):
     `pairs` are the rounds in which both sides answered, in their order. `lost` are the rounds in which the candidate
     gave no value, or one side has no row, or that are missing from the numbering: nobody knows what they would have
     shown. `worse` counts rounds in which the candidate failed and the baseline is not known to have, `better` those in
-    which only the baseline failed, `tried` all of them.
+    which only the baseline failed, `tried` all of them. `aside` are the rounds that our own machine spoilt, which count
+    for nothing: it did so without knowing whose turn it was.
     """
 
     pairs: tuple[Pair, ...]
@@ -43,12 +48,13 @@ class Rounds(NamedTuple):
     worse: int
     better: int
     tried: int
+    aside: int = 0
 
 
 def rows(series: Series) -> Iterator[Row]:
     """The samples of a series. A number that is none (a text, an overflow) is a failed sample."""
     place = {name: index for index, name in enumerate(series.columns)}
-    ok, shard = place.get("ok"), place.get("shard")
+    ok, shard, vouched = place.get("ok"), place.get("shard"), place.get("vouched")
     for cells in series.samples:
         number = _number(cells[place["round"]])
         name = "" if shard is None else str(cells[shard])
@@ -56,22 +62,29 @@ def rows(series: Series) -> Iterator[Row]:
         yield Row(
             key=None if number is None else (name, number),
             value=None if failed else _number(cells[place["value"]]),
+            vouched=vouched is None or cells[vouched] is not False,
         )
 
 
 def answered(series: Series) -> list[float]:
     """The values of the samples that succeeded."""
-    return [row.value for row in rows(series) if row.value is not None]
+    return [row.value for row in rows(series) if row.value is not None and row.vouched]
+
+
+def tried(series: Series) -> int:
+    """How many samples say something of the service."""
+    return sum(1 for row in rows(series) if row.vouched)
 
 
 def join(candidate: Series, baseline: Series) -> Rounds:
     """Pair the samples of two series that were measured side by side."""
-    new, old = _by_round(candidate), _by_round(baseline)
-    nowhere = sum(1 for row in rows(candidate) if row.key is None and row.value is None)
-    keys = sorted({*new, *old})
-    pairs: list[Pair] = []
+    (new, spoilt_new, nowhere), (old, spoilt_old, _) = _by_round(candidate), _by_round(baseline)
+    spoilt = spoilt_new | spoilt_old
+    keys = sorted({*new, *old, *spoilt})
     lost = list(_gaps(keys))
-    worse, better, tried = nowhere, 0, len(keys) + nowhere
+    keys = [key for key in keys if key not in spoilt]
+    pairs: list[Pair] = []
+    worse, better = nowhere, 0
     for key in keys:
         before, after = old.get(key), new.get(key)
         if before is not None and after is not None:
@@ -83,16 +96,25 @@ def join(candidate: Series, baseline: Series) -> Rounds:
             better += 1
             continue
         lost.append(key)
-    return Rounds(tuple(pairs), tuple(sorted(lost)), worse, better, tried)
+    return Rounds(tuple(pairs), tuple(sorted(lost)), worse, better, len(keys) + nowhere, len(spoilt))
 
 
-def _by_round(series: Series) -> dict[Key, float | None]:
-    """A round that is there twice has failed: which of the two is the pair's other half, nobody can say."""
+def _by_round(series: Series) -> tuple[dict[Key, float | None], set[Key], int]:
+    """What each round has, those that nobody vouches for, and how many failed samples are of no round.
+
+    A round that is there twice has failed: which of the two is the pair's other half, nobody can say.
+    """
     found: dict[Key, float | None] = {}
-    for key, value in rows(series):
-        if key is not None:
+    spoilt: set[Key] = set()
+    nowhere = 0
+    for key, value, vouched in rows(series):
+        if key is None:
+            nowhere += value is None and vouched
+        else:
             found[key] = None if key in found else value
-    return found
+            if not vouched:
+                spoilt.add(key)
+    return found, spoilt, nowhere
 
 
 def _gaps(keys: list[Key]) -> Iterator[Key]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from bot.judge import sequential
-from bot.judge.basis import BLOCKING
+from bot.judge.pairing import Rounds
 from bot.judge.policy import Policy
-from bot.judge.weighing import Errors, errors, failures, weigh
+from bot.judge.suite import Settled, Suite, blocks
+from bot.judge.weighing import Errors, errors, failures
 from bot.model import Progress, Series, SeriesKey, Watch
 
 
@@ -19,42 +20,46 @@ class _Session:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._suite = Suite(policy)
+        self._rounds: dict[SeriesKey, Rounds] = {}
         self._decided: set[SeriesKey] = set()
         self._next: dict[SeriesKey, int] = {}
-        self._waived = {each.finding for each in policy.waivers}
 
     def __call__(self, candidate: Mapping[SeriesKey, Series], baseline: Mapping[SeriesKey, Series]) -> Progress:
         """Which series are decided by now; `stop` at the first regression that blocks, or when all are."""
         error = errors(self._policy, len(candidate))
-        stop = False
-        for key, new in candidate.items():
-            if key in self._decided or len(new.samples) < self._next.get(key, sequential.FIRST):
-                continue
-            old = baseline.get(key)
-            word = self._alone(key, new, error) if old is None else self._beside(key, new, old, error)
+        due = [
+            key
+            for key, new in candidate.items()
+            if key not in self._decided and len(new.samples) >= self._next.get(key, sequential.FIRST)
+        ]
+        for key in due:
+            if key in baseline:
+                self._rounds[key] = self._suite.update(key, candidate[key], baseline[key])
+        settled = self._suite.settle(error) if due else None
+        stop = settled is not None and settled.together is not None
+        for key in due:
+            word = self._word(key, candidate[key], baseline.get(key), settled, error)
             if word != "open":
                 self._decided.add(key)
-            stop = stop or (word == "regressed" and self._blocks(key))
+            stop = stop or (word == "regressed" and blocks(self._policy, key))
         return Progress(frozenset(self._decided), stop or all(key in self._decided for key in candidate))
 
-    def _alone(self, key: SeriesKey, new: Series, error: Errors) -> str:
-        seen = failures(self._policy, key[0], new, None, None, error)
-        return "open" if seen.word == "open" else "fine"
-
-    def _beside(self, key: SeriesKey, new: Series, old: Series, error: Errors) -> str:
-        weighed = weigh(self._policy, key[0], new, old, error)
-        failing = failures(self._policy, key[0], new, old, weighed.rounds, error)
-        if "regressed" in (weighed.word, failing.word):
+    def _word(self, key: SeriesKey, new: Series, old: Series | None, settled: Settled | None, error: Errors) -> str:
+        rounds = self._rounds.get(key)
+        failing = failures(self._policy, key[0], new, old, rounds, error)
+        if old is None or rounds is None or settled is None:
+            return "open" if failing.word == "open" else "fine"
+        words = {settled.middle[key].word, failing.word, settled.tail[key].word}
+        if "regressed" in words:
             return "regressed"
-        if weighed.pairs is not None:
-            reached = len(weighed.pairs)
-            later = (each for each in sequential.looks(self._policy.rounds) if each > reached)
-            missing = next(later, reached + sequential.STEP) - len(weighed.rounds.pairs)
-            if failing.word != "open":
-                self._next[key] = len(new.samples) + max(1, missing)
-        return "open" if "open" in (weighed.word, failing.word) else "fine"
+        if self._policy.tail_for(*key) is None:
+            words = {settled.middle[key].word, failing.word}
+        self._wait(key, new, rounds, failing.word)
+        return "open" if "open" in words else "fine"
 
-    def _blocks(self, key: SeriesKey) -> bool:
-        expected = self._policy.probes.get(key[0])
-        waived = {f"{key[0]}/{key[1]}", f"{key[0]}/{key[1]} failures"} & self._waived
-        return (expected is None or expected.severity in BLOCKING) and not waived
+    def _wait(self, key: SeriesKey, new: Series, rounds: Rounds, failing: str) -> None:
+        """Ask again at the next look; failures are weighed whenever there is a round more."""
+        have = len(rounds.pairs)
+        later = next((each for each in sequential.looks(self._policy.rounds) if each > have), have + sequential.STEP)
+        self._next[key] = len(new.samples) + (1 if failing == "open" else max(1, later - have))

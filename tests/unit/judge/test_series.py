@@ -76,7 +76,7 @@ def test_values_rounded_to_a_coarse_clock_are_judged() -> None:
 
 
 def test_a_score_needs_no_spread_among_most_values() -> None:
-    before, after = [10.0] * 40, [10.0, 13.0] * 20
+    before, after = [math.log(10)] * 40, [math.log(10), math.log(13)] * 20
     assert Pairs(before, after).score(0.0) > 2
     assert Pairs(after, before).score(0.0) < -2
     assert Pairs(before, before).score(0.0) == 0

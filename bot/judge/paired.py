@@ -1,0 +1,173 @@
+"""Series that were measured side by side, to findings: each by itself, its slow requests, and all of them together."""
+
+import math
+from collections.abc import Iterator
+
+from bot.judge import failing, location, sequential
+from bot.judge.basis import Basis
+from bot.judge.pairing import answered
+from bot.judge.policy import Policy
+from bot.judge.suite import Settled
+from bot.judge.weighing import Weighed
+from bot.model import Comparison, Finding, Observation, Series, Severity, Status, six
+from bot.model.duration import format_duration
+
+POWER = 0.8416
+"""The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
+METHOD = "paired rounds: block-aligned biweight score of log values, sign-flip null, group-sequential boundaries"
+TAIL_METHOD = (
+    "paired rounds: block-aligned ramp score of the slow requests, sign-flip null, group-sequential boundaries"
+)
+TOGETHER_METHOD = "paired rounds: the scores of all series added up for each round, one sign flip a round"
+MOST_PAIRS = 1_000_000
+SUITE = "suite"
+HIGH = 0.95
+"""The quantile that is shown for the slow requests."""
+
+
+def compare(
+    basis: Basis, policy: Policy, new: Series, old: Series, settled: Settled, shown: Comparison
+) -> Iterator[Finding]:
+    """The finding on where a series lies, and those on its failures and its slow requests."""
+    key = (basis.name, new.id)
+    weighed = settled.middle.get(key)
+    if weighed is None:
+        reason = f"the baseline is in {old.unit} ({old.better} is better), the candidate in {new.unit} ({new.better})"
+        remedy = "measure both with this version"
+        severity = basis.at_most("major")
+        yield basis.finding(new.id, "series", "not measured", severity=severity, reason=reason, remedy=remedy)
+        return
+    yield from failing.compare(basis, policy, new, old, weighed.rounds, settled.error)
+    yield _of(basis, policy, new, weighed, shown)
+    tail = settled.tail[key]
+    if tail.word == "regressed" or policy.tail_for(*key) is not None:
+        yield _of_the_tail(basis, new, tail, _high(shown, new, old))
+
+
+def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) -> Iterator[Finding]:
+    """The finding on all series as one. There is one only where they are shown to be slower."""
+    weighed = settled.together
+    if weighed is None:
+        return
+    severity: Severity = "major"
+    comparison = Comparison(unit="", better="lower", method=TOGETHER_METHOD)
+    yield Finding(
+        id=f"{SUITE}/latency",
+        probe=SUITE,
+        item="latency",
+        kind="series",
+        title="All timed series together",
+        status="regressed",
+        severity=severity,
+        comparison=comparison.model_copy(update=_numbers("lower", weighed)),
+        reason=f"together they are shown to be slower by more than {six(policy.margin * 100):g} %",
+        remedy="look for what they have in common",
+        observed=tuple(each.fingerprint() for each in seen if each.series),
+    )
+
+
+def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
+    severity = basis.at_most("major")
+    if weighed.measure is None:
+        return _too_little(basis, new, shown, weighed)
+    comparison = shown.model_copy(update=_numbers(new.better, weighed))
+    if weighed.word == "open":
+        return basis.finding(
+            new.id,
+            "series",
+            "not measured",
+            severity=severity,
+            comparison=comparison,
+            reason="undecided: the interval shows neither a regression nor that it is within the budget",
+            remedy=f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget",
+        )
+    word: Status = "maintained" if weighed.word == "fine" else weighed.word
+    why = _by_the_floor(policy, basis.name, new.id, weighed)
+    return basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+
+
+def _of_the_tail(basis: Basis, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
+    item, severity = f"{new.id} tail", basis.at_most("major")
+    if weighed.measure is None:
+        return _too_little(basis, new, shown, weighed, item)
+    comparison = shown.model_copy(update=_numbers(new.better, weighed))
+    reason = remedy = None
+    word: Status = "improved" if weighed.word == "improved" else "maintained"
+    if weighed.word == "regressed":
+        word, reason = "regressed", "the slow requests are more, or slower, than before"
+    elif weighed.word == "open":
+        word, reason = "not measured", "undecided: shown to be neither worse nor within the budget (`judge: tail`)"
+        remedy = f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget"
+    return basis.finding(item, "series", word, severity=severity, comparison=comparison, reason=reason, remedy=remedy)
+
+
+def _high(shown: Comparison, new: Series, old: Series) -> Comparison:
+    """The same with the high quantile of what each side took."""
+    after, before = (location.quantile(answered(each), HIGH) if answered(each) else None for each in (new, old))
+    return shown.model_copy(
+        update={
+            "method": TAIL_METHOD,
+            "before": None if before is None else six(before),
+            "after": None if after is None else six(after),
+        }
+    )
+
+
+def _by_the_floor(policy: Policy, probe: str, series: str, weighed: Weighed) -> str | None:
+    """Say so, where what made it fine is that the difference is too small to matter."""
+    if weighed.word != "fine" or weighed.limits.good <= math.log1p(policy.budget_for(probe, series)):
+        return None
+    floor = format_duration(policy.floor_for(probe, series))
+    return f"the difference is shown to be below {floor}, which does not matter (`judge: floor`)"
+
+
+def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, item: str | None = None) -> Finding:
+    count, aside = len(weighed.rounds.pairs), weighed.rounds.aside
+    if count >= sequential.FIRST:
+        reason, remedy, more = "values of nothing or less have no ratio", "measure it in another unit", None
+    elif count + aside >= sequential.FIRST:
+        reason = f"the machine that measured was too busy: {aside} of {count + aside} rounds cannot be vouched for"
+        remedy, more = "run it where nothing else runs", sequential.FIRST - count
+    else:
+        reason = f"only {count} rounds in which both sides answered; below {sequential.FIRST} nothing is said"
+        remedy, more = "give measuring more time (`judge: time`)", sequential.FIRST - count
+    return basis.finding(
+        item or new.id,
+        "series",
+        "not measured",
+        severity=basis.at_most("major"),
+        comparison=shown.model_copy(update={"pairs": count, "more_pairs": more}),
+        reason=reason,
+        remedy=remedy,
+    )
+
+
+def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | None]:
+    """The interval, what these rounds would have shown, and how many more would decide."""
+    assert weighed.measure is not None
+    measure, limits, z_bad, z_good = weighed.measure, weighed.limits, weighed.z_bad, weighed.z_good
+    found = location.interval(measure, z_bad, z_good, limits.bad, limits.good)
+    lower = better == "lower"
+    low, high = (found.low, found.high) if lower else (-found.high, -found.low)
+    # the width shrinks as the root of the number of rounds grows: that is all the arithmetic of the two predictions
+    width = max((found.middle - found.low) / z_bad, 1e-9)
+    seen = limits.bad + (z_bad + POWER) * width
+    count = len(measure)
+    numbers: dict[str, float | int | bool | None] = {
+        "ratio": _ratio(found.middle if lower else -found.middle),
+        "low": _ratio(low),
+        "high": _ratio(high),
+        "error": six(width),
+        "confidence": six(1 - weighed.error - weighed.fine),
+        "pairs": count,
+        "decided": weighed.word != "open",
+        "would_have_seen": _ratio(seen if lower else -seen),
+    }
+    if weighed.word == "open":
+        gap = max((found.middle - limits.bad) / z_bad, (limits.good - found.middle) / z_good, 1e-4)
+        numbers["more_pairs"] = max(1, min(MOST_PAIRS, math.ceil(count * (width / gap) ** 2) - count))
+    return numbers
+
+
+def _ratio(log: float) -> float | None:
+    return six(math.exp(log)) if math.isfinite(log) else None

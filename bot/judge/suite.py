@@ -1,0 +1,123 @@
+"""All timed series of two runs measured side by side, weighed as one suite with one error budget.
+
+The measuring side asks between rounds, and the judge asks once at the end: the same samples get the same answer.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from bot.judge import multiplicity, sequential
+from bot.judge.basis import BLOCKING
+from bot.judge.pairing import Key, Rounds, join
+from bot.judge.policy import Policy
+from bot.judge.scores import MIDDLE, TAIL
+from bot.judge.together import Together
+from bot.judge.track import EARLY, Track
+from bot.judge.weighing import Errors, Limits, Weighed
+from bot.model import Series, SeriesKey
+
+
+class Settled(NamedTuple):
+    """What a suite shows by now. `together` is None while nothing is said of all series at once."""
+
+    error: Errors
+    middle: Mapping[SeriesKey, Weighed]
+    tail: Mapping[SeriesKey, Weighed]
+    together: Weighed | None
+
+
+def blocks(policy: Policy, key: SeriesKey, today: str = "") -> bool:
+    """Whether a regression of this series keeps a verdict from being green: it is neither minor nor waived."""
+    expected = policy.probes.get(key[0])
+    name = f"{key[0]}/{key[1]}"
+    held = {each.finding for each in policy.waivers if each.until is None or each.until >= today}
+    waived = {name, f"{name} failures", f"{name} tail"} & held
+    return (expected is None or expected.severity in BLOCKING) and not waived
+
+
+class Suite:
+    """Weighs the same series again and again as they grow; what was computed for a look is kept.
+
+    Of "all together" only those are part that may block by themselves on this day (`YYYY-MM-DD`).
+    """
+
+    def __init__(self, policy: Policy, today: str = "") -> None:
+        self._policy = policy
+        self._today = today
+        self._middle: dict[SeriesKey, Track] = {}
+        self._tail: dict[SeriesKey, Track] = {}
+        self._scores: dict[int, float] = {}
+        self._tests: dict[tuple[object, ...], float] = {}
+
+    def update(self, key: SeriesKey, new: Series, old: Series) -> Rounds:
+        """Take a series with all the samples that it has by now."""
+        rounds = join(new, old)
+        for tracks, how in ((self._middle, MIDDLE), (self._tail, TAIL)):
+            if key not in tracks:
+                tracks[key] = Track(self._policy, key[0], new, how)
+            if not tracks[key].update(rounds):
+                self._scores.clear()
+                self._tests.clear()
+        return rounds
+
+    def settle(self, error: Errors) -> Settled:
+        """What all looks at all series show."""
+        return Settled(
+            error,
+            middle=self._step_down(self._middle, error.slower, error),
+            tail=self._step_down(self._tail, error.tail, error),
+            together=self._together(error),
+        )
+
+    def _step_down(self, tracks: Mapping[SeriesKey, Track], budget: float, error: Errors) -> dict[SeriesKey, Weighed]:
+        """Holm's procedure (1979): what a series that has regressed need not spend any more goes to the others.
+
+        It holds for looks that are planned in advance as it does for one (Maurer and Bretz, 2013).
+        """
+        found: dict[SeriesKey, Weighed] = {}
+        left = dict(tracks)
+        while left:
+            tests = self._effective(left, error.series - (len(tracks) - len(left)), budget)
+            each = float(f"{budget / tests:.3g}")  # so that machines whose last digits differ take the same boundaries
+            found |= {key: track.weigh(each, error.fine) for key, track in left.items()}
+            worse = {key for key in left if found[key].word == "regressed"}
+            if not worse:
+                break
+            left = {key: track for key, track in left.items() if key not in worse}
+        return found
+
+    def _effective(self, tracks: Mapping[SeriesKey, Track], count: int, budget: float) -> float:
+        scores = {key: signed for key, track in tracks.items() if (signed := track.signed())}
+        asked = (budget, count, *((key, len(signed)) for key, signed in scores.items()))
+        if asked not in self._tests:
+            self._tests[asked] = multiplicity.effective([*scores.values()], count, budget)
+        return self._tests[asked]
+
+    def _together(self, error: Errors) -> Weighed | None:
+        most = self._policy.rounds
+        tracks = [track for key, track in self._middle.items() if blocks(self._policy, key, self._today)]
+        keys = sorted({pair.key for track in tracks for pair in track.rounds.pairs})
+        last = sequential.look(len(keys), most)
+        if len(tracks) < 2 or last is None:
+            return None
+        z_bad, z_good = (sequential.boundaries(each, most, EARLY) for each in (error.together, error.fine))
+        within = Limits(math.log1p(self._policy.margin), math.log1p(self._policy.budget_for("", "")))
+        for index in range(last + 1):
+            end = keys[sequential.looks(most)[index] - 1]
+            if index not in self._scores:
+                measure = self._until(end, tracks, within.bad)
+                self._scores[index] = measure.score(within.bad) if measure else 0.0
+            if self._scores[index] >= z_bad[index]:
+                measure = self._until(end, tracks, within.bad)
+                assert measure is not None
+                rounds = Rounds((), (), 0, 0, len(measure))
+                at = (within, z_bad[index], z_good[index], error.together, error.fine)
+                return Weighed("regressed", rounds, measure, *at)
+        return None
+
+    def _until(self, end: Key, tracks: Iterable[Track], bad: float) -> Together | None:
+        parts = (track.until(end) for track in tracks)
+        # a floor that is wider than the margin is a series' own
+        measure = Together([part for part in parts if part is not None and part[1].limits.bad <= bad])
+        return measure if len(measure) >= sequential.FIRST and measure.series > 1 else None

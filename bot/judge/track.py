@@ -1,0 +1,177 @@
+"""One series measured side by side, or its slow requests, and what each look at it shows."""
+
+import bisect
+import math
+from array import array
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
+
+from bot.judge import location, sequential
+from bot.judge.location import Pairs
+from bot.judge.pairing import Key, Rounds
+from bot.judge.policy import Policy
+from bot.judge.scores import TAIL, Score
+from bot.judge.weighing import Limits, Weighed, Word, limits, tail_limits
+from bot.model import Series
+
+EARLY = 2.0
+"""Gamma of what is decided early as a rule: that a series is fine, and that all of them are slower."""
+CORRELATED = 2 * sequential.FIRST
+"""Pairs from which on correlations are looked at; then again whenever there are twice as many."""
+
+
+class Known:
+    """What so many pairs of a track show: scores are kept, what they are made from is made again where it is needed."""
+
+    def __init__(self, track: "Track", count: int, within: Limits) -> None:
+        self._track = track
+        self.count = count
+        self.limits = within
+
+    @property
+    def pairs(self) -> Pairs:
+        """The pairs themselves."""
+        return self._track.pairs(self.count)
+
+    @property
+    def differences(self) -> Sequence[float]:
+        """Each pair's score of "it is worse by more than the margin"."""
+        return self._track.differences(self.count, self.limits.bad)
+
+    @cached_property
+    def _bad(self) -> float:
+        return location.normalised(self.differences)
+
+    @cached_property
+    def _good(self) -> float:
+        return self.pairs.worst_score(self.limits.good) if self.limits.good > -math.inf else math.inf
+
+    @cached_property
+    def _better(self) -> float:
+        return self.pairs.worst_score(-self.limits.bad)
+
+    def word(self, z_bad: float, z_good: float) -> Word:
+        """What it shows where scores must reach these boundaries."""
+        if self._bad >= z_bad:
+            return "regressed"
+        if self._good > -z_good:
+            return "open"
+        return "improved" if self._better <= -z_bad else "fine"
+
+
+class Track:
+    """One series as it grows. What an earlier look showed is kept as long as it rests on the same rounds."""
+
+    def __init__(self, policy: Policy, probe: str, series: Series, how: Score) -> None:
+        self._policy = policy
+        self._probe = probe
+        self._series = series
+        self._how = how
+        self._known: dict[int, Known | None] = {}
+        self._pairs: tuple[int, Pairs] | None = None
+        self._differences: dict[int, tuple[float, array[float]]] = {}
+        self._logs: tuple[list[float], list[float]] = ([], [])
+        self._signed: dict[Hashable, float] = {}
+        self.rounds = Rounds((), (), 0, 0, 0)
+
+    def update(self, rounds: Rounds) -> bool:
+        """Take the rounds that there are by now. Whether what was shown before still stands."""
+        old, self.rounds = self.rounds, rounds
+        if (old.lost, old.better) == (rounds.lost, rounds.better) and old.pairs == rounds.pairs[: len(old.pairs)]:
+            self._take_logarithms()
+            return True
+        self._known.clear()
+        self._signed.clear()
+        self._differences.clear()
+        self._pairs = None
+        self._logs = ([], [])
+        self._take_logarithms()
+        return False
+
+    def _take_logarithms(self) -> None:
+        """Of all values up to the first that has none."""
+        before, after = self._logs
+        for pair in self.rounds.pairs[len(before) :]:
+            if pair.before <= 0 or pair.after <= 0:
+                break
+            before.append(math.log(pair.before))
+            after.append(math.log(pair.after))
+
+    def weigh(self, error: float, fine: float) -> Weighed:
+        """What all looks show, one after the other: a regression counts at whichever it was shown, else the first word.
+
+        A series that was found fine is not measured any more. To ask again because more samples happen to be there
+        would be to look until the answer is another; only a regression, or an improvement, still counts then.
+        """
+        most = self._policy.rounds
+        z_bad, z_good = sequential.boundaries(error, most), sequential.boundaries(fine, most, EARLY)
+        found: tuple[Word, int] = ("open", -1)
+        for index in range(self._last + 1):
+            known = self.at(sequential.looks(most)[index])
+            if known is None:
+                continue
+            word = known.word(z_bad[index], z_good[index])
+            if word == "regressed" or found[0] == "open" or (found[0], word) == ("fine", "improved"):
+                found = (word, index)
+            if word == "regressed":
+                break
+        word, index = found
+        known = self.at(sequential.looks(most)[index]) if index >= 0 else None
+        if known is None:
+            return Weighed("open", self.rounds)
+        return Weighed(word, self.rounds, known.pairs, known.limits, z_bad[index], z_good[index], error, fine)
+
+    @property
+    def _last(self) -> int:
+        reached = sequential.look(len(self.rounds.pairs), self._policy.rounds)
+        return -1 if reached is None else reached
+
+    def at(self, count: int) -> Known | None:
+        """What the first so many pairs show; None where they have no logarithm."""
+        if count not in self._known:
+            self._known[count] = self._look(count)
+        return self._known[count]
+
+    def _look(self, count: int) -> Known | None:
+        if len(self._logs[0]) < count:
+            return None
+        within = tail_limits if self._how is TAIL else limits
+        before = location.median([pair.before for pair in self.rounds.pairs[:count]])
+        return Known(self, count, within(self._policy, self._probe, self._series, before))
+
+    def pairs(self, count: int) -> Pairs:
+        """The first so many pairs; those that were asked for last are kept."""
+        if self._pairs is None or self._pairs[0] != count:
+            before, after = (logs[:count] for logs in self._logs)
+            sides = (before, after) if self._series.better == "lower" else (after, before)
+            made = Pairs(*sides, lost=len(self.rounds.lost), unsure=self.rounds.better, how=self._how)
+            self._pairs = (count, made)
+        return self._pairs[1]
+
+    def differences(self, count: int, shift: float) -> Sequence[float]:
+        """The scores of the first so many pairs; kept, for all series together are weighed by them once more."""
+        found = self._differences.get(count)
+        if found is None or found[0] != shift:
+            found = (shift, array("d", self.pairs(count).differences(shift)))
+            if self._how is not TAIL:
+                self._differences[count] = found
+        return found[1]
+
+    def until(self, end: Key) -> tuple[tuple[Key, ...], Known] | None:
+        """The keys of the rounds up to this one, and what they show; None where they are too few."""
+        count = bisect.bisect_right(self.rounds.pairs, end, key=lambda pair: pair.key)
+        known = self.at(count) if count >= sequential.FIRST else None
+        return None if known is None else (tuple(pair.key for pair in self.rounds.pairs[:count]), known)
+
+    def signed(self) -> Mapping[Hashable, float]:
+        """The score of each pair, up to the last count at which correlations are looked at; none before the first.
+
+        The same mapping as before, where nothing has changed.
+        """
+        doublings = (len(self.rounds.pairs) // CORRELATED).bit_length() - 1
+        count = CORRELATED << doublings if doublings >= 0 else 0
+        if count and len(self._signed) != count:
+            known = self.at(count)
+            keys = (pair.key for pair in self.rounds.pairs[:count])
+            self._signed = dict(zip(keys, known.differences, strict=True)) if known else {}
+        return self._signed
