@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -106,6 +106,7 @@ def test_only_good_runs_are_added(word: str, more: int) -> None:
     assert all(each.verdict in ("stable", "first run") for each in kept.history)
 
 
+@settings(deadline=None)
 @given(st.integers(0, MOST_RUNS))
 def test_the_newest_twenty_are_kept_the_run_itself_last(before: int) -> None:
     past = tuple(PAST.model_copy(update={"digest": f"sha256:{index}"}) for index in range(before))

@@ -1,7 +1,7 @@
 """A check held or did not, now and before: what the judge makes of it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.judge.rates import unpaired_p
@@ -149,6 +149,7 @@ def test_a_check_that_was_tried_often_is_judged_by_how_often_it_failed(
     assert judged(tallied(*now), tallied(*before)).status == status
 
 
+@settings(deadline=None)
 @given(TALLIES, st.none() | TALLIES)
 def test_counts_never_make_a_failure_green(now: tuple[int, int], before: tuple[int, int] | None) -> None:
     new, old = tallied(*now), tallied(*before) if before else None
@@ -160,6 +161,7 @@ def test_counts_never_make_a_failure_green(now: tuple[int, int], before: tuple[i
             assert not (word in GREEN and with_counts.status in ("broken", "regressed", "not measured"))
 
 
+@settings(deadline=None)
 @given(TALLIES, TALLIES)
 def test_what_now_and_then_fails_has_regressed_just_when_the_exact_test_shows_it(
     now: tuple[int, int], before: tuple[int, int]

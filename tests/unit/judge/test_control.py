@@ -1,6 +1,6 @@
 """What the runner measures of itself is no word on the service."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.model import Run
@@ -8,6 +8,7 @@ from tests.unit.judge.cases import beside, latencies, policy, timed, verdict
 from tests.unit.judge.pasts import runner
 
 
+@settings(max_examples=10, deadline=None)
 @given(st.floats(0.1, 100), st.floats(0.1, 100))
 def test_a_control_makes_no_row_and_changes_no_word(now: float, then: float) -> None:
     new, old = beside([timed(latencies(1, 60))], [timed(latencies(2, 60))])

@@ -1,7 +1,7 @@
 """A number that is had once a run, and the three rules that it can have."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -120,6 +120,7 @@ def test_a_size_has_no_noise_and_no_interval() -> None:
     assert found.comparison.low is None
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1e6), st.floats(1, 1e6), st.sampled_from(["5%", "50%"]), st.booleans())
 def test_a_budget_is_never_greener_than_a_tolerance_nor_exact_than_a_budget(
     now: float, then: float, share: str, known: bool

@@ -193,6 +193,7 @@ def test_the_order_of_the_past_runs_changes_nothing(order: list[int]) -> None:
     assert judged(steady(1.05), mixed).comparison == judged(steady(1.05), runs(middles)).comparison
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_the_suite_shares_one_error(count: int, expected: int) -> None:
     names = [f"p{n}" for n in range(count)]
