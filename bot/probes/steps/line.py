@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pycurl
     from websockets.http11 import Request
 
+COULD_NOT, TIMED_OUT = 7, 28
+"""libcurl's error codes (`libcurl-errors(3)`)."""
 CHUNK = 64 * 1024
 AT_ONCE = 4 * 1024 * 1024
 """Bytes that are read before others get their turn."""
@@ -164,8 +166,9 @@ class Line:
         if self._handle is None:
             return
         if code:
-            refused = self._handle.getinfo(self._loop.pycurl.OS_ERRNO) == errno.ECONNREFUSED
-            self.opened.fail(TimeoutError() if code == 28 else Unconnected(code, words, refused=refused))
+            # the number is that of the last attempt, which another address may have made up for
+            refused = code == COULD_NOT and self._handle.getinfo(self._loop.pycurl.OS_ERRNO) == errno.ECONNREFUSED
+            self.opened.fail(TimeoutError() if code == TIMED_OUT else Unconnected(code, words, refused=refused))
             self.drop()
             return
         self._descriptor = self._handle.getinfo(self._loop.pycurl.ACTIVESOCKET)
