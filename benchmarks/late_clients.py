@@ -3,16 +3,17 @@
     python benchmarks/late_clients.py CORE NAME PORT RATE SECONDS
 
 The last line is a JSON list of [planned, reported, true, vouched] in seconds by the shared clock, and milliseconds.
-`ours-open` and `ours-closed` need the package, `httpx` and `aiohttp` only themselves.
+Those of `ours` need the package, the others only what they are named after.
 """
 
 import asyncio
+import functools
 import importlib
 import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -100,14 +101,65 @@ async def with_aiohttp(port: int, rate: float, seconds: float) -> list[Row]:
         return await at_a_rate(ask, rate, seconds, lead=0.0)
 
 
+async def ours_talking(port: int, rate: float, seconds: float) -> list[Row]:
+    """A conversation as this project times it."""
+    from bot.probes.engine import Engine
+    from bot.probes.lateness import undisturbed, vouched
+    from bot.probes.steps.conversation import Conversation, span
+
+    engine = Engine()
+    talk = Conversation(f"http://127.0.0.1:{port}/", engine)
+    await talk.open(headers=[], subprotocols=[], origin=None, deadline=5.0)
+
+    async def ask(_planned: float) -> tuple[float, float, bool]:
+        sent = await talk.send(["go"])
+        message = await talk.receive(5.0)
+        assert message is not None
+        took = span(sent, message)
+        return took.value, float(message.said), vouched(took.late, took.value)
+
+    with undisturbed():
+        rows = await one_by_one(ask, rate, seconds)
+    await talk.close(1000)
+    await engine.close()
+    return rows
+
+
+async def with_websockets(port: int, rate: float, seconds: float) -> list[Row]:
+    """websockets for asyncio, as one would time it."""
+    from websockets.asyncio.client import connect
+
+    async with connect(f"ws://127.0.0.1:{port}/", proxy=None) as connection:
+
+        async def ask(_planned: float) -> tuple[float, float, bool]:
+            began = time.perf_counter()
+            await connection.send("go")
+            said = await connection.recv()
+            return (time.perf_counter() - began) * 1000, float(said), True
+
+        return await one_by_one(ask, rate, seconds)
+
+
+CLIENTS: Mapping[str, Callable[[int, float, float], Awaitable[list[Row]]]] = {
+    "ours-open": functools.partial(ours, waits=False),
+    "ours-closed": functools.partial(ours, waits=True),
+    "ours-websocket": ours_talking,
+    "httpx": with_httpx,
+    "aiohttp": with_aiohttp,
+    "websockets": with_websockets,
+}
+
+
 def main() -> None:
     """Run one of them."""
     core, name, port, rate, seconds = (int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *map(float, sys.argv[4:6]))
     os.sched_setaffinity(0, {core})
-    if name.startswith("ours"):
-        rows = asyncio.run(ours(port, rate, seconds, waits=name == "ours-closed"))
-    else:
-        rows = asyncio.run({"httpx": with_httpx, "aiohttp": with_aiohttp}[name](port, rate, seconds))
+    client = CLIENTS[name]
+
+    async def run() -> list[Row]:
+        return await client(port, rate, seconds)
+
+    rows = asyncio.run(run())
     print(json.dumps(rows))
 
 

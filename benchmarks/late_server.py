@@ -1,11 +1,14 @@
 """A server whose truth is known: it answers a given time after a request, and says how long it really took.
 
     python benchmarks/late_server.py CORE SECONDS [STALL EVERY]
+    python benchmarks/late_server.py CORE SECONDS websocket
 
 One thread; with STALL it does nothing at all for so many seconds at a time, as a service that collects garbage. It
 prints its port, then a line for each stall: begin and end by the clock that all processes share. It ends with its input.
+As a WebSocket service it answers each message after the given time, with what it took as the message.
 """
 
+import asyncio
 import contextlib
 import heapq
 import itertools
@@ -80,9 +83,13 @@ class Server:
 
 def main() -> None:
     """Serve until the input ends."""
-    core, delay, stall, every = int(sys.argv[1]), float(sys.argv[2]), *map(float, [*sys.argv[3:5], "0", "inf"][:2])
-    os.sched_setaffinity(0, {core})
-    server = Server(delay)
+    core, delay, *rest = sys.argv[1:]
+    os.sched_setaffinity(0, {int(core)})
+    if rest == ["websocket"]:
+        asyncio.run(talking(float(delay)))
+        return
+    stall, every = map(float, rest or ["0", "inf"])
+    server = Server(float(delay))
     print(server.listener.getsockname()[1], flush=True)
     ended = threading.Event()
 
@@ -99,6 +106,21 @@ def main() -> None:
             time.sleep(stall)
             print(began, time.perf_counter(), flush=True)
             next_stall += every
+
+
+async def talking(delay: float) -> None:
+    """The same over WebSockets; what websockets itself takes before and after is not in what it calls true."""
+    from websockets.asyncio.server import ServerConnection, serve
+
+    async def talk(connection: ServerConnection) -> None:
+        async for _ in connection:
+            came = time.perf_counter()
+            await asyncio.sleep(delay)
+            await connection.send(f"{(time.perf_counter() - came) * 1000:.4f}")
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        print(next(iter(server.sockets)).getsockname()[1], flush=True)
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
