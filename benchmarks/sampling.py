@@ -177,7 +177,7 @@ def beside_the_truth(figures: Figures, core: int, runs: int, seconds: float) -> 
     print(f"\nexcess over a true 20.0 ms at {RATE} requests a second on one core, best of {runs} runs of {seconds:g} s")
     for name, each in found.items():
         best = min(each, key=lambda run: run.excess.p99)
-        bars = ("<= 0.7", "", "<= 3") if name in ("ours-open", "ours-closed") else ("", "", "")
+        bars = ("<= 0.7", "", "<= 3") if name == "ours-open" else ("", "", "")
         for what, value, bar in zip(("p50", "p95", "p99"), best.excess, bars, strict=True):
             figures.say(f"{name}: excess {what}, ms", value, bar)
         if name.startswith("ours"):
