@@ -13,7 +13,9 @@ where the tree of the largest correlations gives the smallest bound. For tests t
 import math
 from collections.abc import Hashable, Mapping, Sequence
 
-_STEPS = 16
+from bot.judge.quantiles import normal
+
+_STEPS = 32
 _LEAST = 0.3
 """Correlations below this change next to nothing, and are taken as none."""
 
@@ -28,7 +30,7 @@ def effective(scores: Sequence[Scores], count: int, error: float) -> float:
     """
     if len(scores) < 2 or count < 2:
         return max(1.0, float(count))
-    z = quantile(1 - error / count)
+    z = normal(1 - error / count)
     tail = math.erfc(z / math.sqrt(2)) / 2
     shared = math.fsum(both_beyond(z, each) / tail for each in _tree(_correlations(scores)))
     return max(1.0, count - shared)
@@ -50,19 +52,6 @@ def both_beyond(z: float, correlation: float) -> float:
     )
     alone = math.erfc(z / math.sqrt(2)) / 2
     return weighted * width / 3 / (2 * math.pi) + alone * alone
-
-
-def quantile(share: float) -> float:
-    """The standard normal's quantile, by bisection; `share` is between a half and one.
-
-    >>> round(quantile(0.975), 4)
-    1.96
-    """
-    low, high = 0.0, 40.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if math.erfc(middle / math.sqrt(2)) / 2 > 1 - share else (low, middle)
-    return high
 
 
 def _correlations(scores: Sequence[Scores]) -> list[tuple[float, int, int]]:

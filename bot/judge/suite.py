@@ -81,10 +81,11 @@ class Suite:
             tests = self._effective(left, error.series - (len(tracks) - len(left)), budget)
             each = float(f"{budget / tests:.3g}")  # so that machines whose last digits differ take the same boundaries
             found |= {key: track.weigh(each, error.fine) for key, track in left.items()}
-            worse = {key for key in left if found[key].word == "regressed"}
+            worse = {key: len(found[key].measure or ()) for key in left if found[key].word == "regressed"}
             if not worse:
                 break
-            left = {key: track for key, track in left.items() if key not in worse}
+            first = min(worse.values())  # the others are asked again: with more to spend they may have been seen sooner
+            left = {key: track for key, track in left.items() if worse.get(key) != first}
         return found
 
     def _effective(self, tracks: Mapping[SeriesKey, Track], count: int, budget: float) -> float:

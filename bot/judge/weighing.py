@@ -9,7 +9,7 @@ from bot.judge.pairing import Rounds, answered, tried
 from bot.judge.policy import Policy
 from bot.model import Series
 
-FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.7, 0.2, 0.05, 0.05
+FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
 """The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
 CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
