@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot import proof
 from bot.baseline.history import with_history
+from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
@@ -96,7 +97,7 @@ async def keep(
         extra={"report/report.html": page.encode()},
     )
     try:
-        kept = with_history(candidate, baseline, verdict)
+        kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
     except WorkError as error:
         remarks += (f"this run was not kept as a baseline: {error}",)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import rollback
+from bot.baseline.resuming import carried_on
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.judge import judge, watch
-from bot.model import Evidence, Observation, Run, Subject, Verdict
+from bot.model import Carried, Evidence, Observation, Run, Subject, Verdict
 from bot.model.errors import DeployError, Interrupted, UsageError
 from bot.outcome import Outcome, Request, keep, keep_partial
 from bot.probes.session import Plan, Session, open_loop
@@ -110,10 +111,22 @@ class _Pass:
         observed, _ = self.session.runs()
         broken = [each.probe for each in observed.observations if each.state == "broken"]
         self.log(f"{len(observed.observations)} probes observed, {len(broken)} broken")
+        carried = await self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
-            await self.session.measure(watch(self.spec.policy))
+            await self.session.measure(watch(self.spec.policy, carried))
         candidate_run, baseline_run = self.session.runs()
+        candidate_run = candidate_run.model_copy(update={"carried": carried})
         return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)
+
+    async def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
+        """What an inconclusive session of the same two revisions has left to this one."""
+        if baseline is None:
+            return None
+        last = await asyncio.to_thread(self.request.store.last)
+        carried = carried_on(last, candidate.commit, baseline.commit or baseline.revision, self.spec.digest)
+        if carried is not None:
+            self.log(f"going on from {carried.sessions} sessions that were inconclusive")
+        return carried
 
     def _with_provenance(self, live: Run | None, previous: Deployed | None) -> Run | None:
         if live is None or previous is None:

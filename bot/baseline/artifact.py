@@ -39,15 +39,24 @@ class ArtifactStore:
         """As `Store.load`. GitHub out of reach is a remark and no baseline, never trust."""
         remarks: list[str] = []
         for reference in (LAST_GOOD, LAST):
-            name = self._name(reference)
-            try:
-                data, refused = self.artifacts.newest_trusted(name)
-                remarks += refused
-                if data is not None:
-                    return read_run(only_entry(data, name), name, reference), tuple(remarks)
-            except (FormatError, GitHubError) as error:
-                remarks.append(f"the baseline {reference} was refused: {error}")
+            found, refused = self._read(reference)
+            remarks += refused
+            if found is not None:
+                return found, tuple(remarks)
         return None, tuple(remarks)
+
+    def last(self) -> Run | None:
+        """As `Store.last`."""
+        return self._read(LAST)[0]
+
+    def _read(self, reference: Reference) -> tuple[Run | None, tuple[str, ...]]:
+        name = self._name(reference)
+        refused: tuple[str, ...] = ()
+        try:
+            data, refused = self.artifacts.newest_trusted(name)
+            return (None if data is None else read_run(only_entry(data, name), name, reference)), refused
+        except (FormatError, GitHubError) as error:
+            return None, (*refused, f"the baseline {reference} was refused: {error}")
 
     def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
         """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run."""

@@ -22,16 +22,27 @@ class DirectoryStore:
         """As `Store.load`."""
         remarks: list[str] = []
         for reference in (LAST_GOOD, LAST):
-            # the second is what a save that was killed between its two renames left behind
-            places = (self._place(reference), self._place(reference).parent / f".{reference}-old")
-            path = next((place / "run.json" for place in places if (place / "run.json").exists()), None)
-            if path is None:
-                continue
             try:
-                return read_run(path.read_bytes(), str(path), reference), tuple(remarks)
+                found = self._read(reference)
             except (FormatError, OSError) as error:
                 remarks.append(f"the baseline {reference} was refused: {error}")
+            else:
+                if found is not None:
+                    return found, tuple(remarks)
         return None, tuple(remarks)
+
+    def last(self) -> Run | None:
+        """As `Store.last`."""
+        try:
+            return self._read(LAST)
+        except (FormatError, OSError):
+            return None
+
+    def _read(self, reference: Reference) -> Run | None:
+        # the second is what a save that was killed between its two renames left behind
+        places = (self._place(reference), self._place(reference).parent / f".{reference}-old")
+        path = next((place / "run.json" for place in places if (place / "run.json").exists()), None)
+        return None if path is None else read_run(path.read_bytes(), str(path), reference)
 
     def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
         """As `Store.save`. Each name is replaced whole or not at all."""

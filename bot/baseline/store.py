@@ -23,6 +23,10 @@ class Store(Protocol):
         """
         ...
 
+    def last(self) -> Run | None:
+        """The newest run of all, whatever became of it; None where there is none that can be read and trusted."""
+        ...
+
     def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
         """Keep the run as `last`, and as `last-good` when the verdict is one of `GOOD_WORDS`.
 

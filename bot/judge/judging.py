@@ -11,7 +11,7 @@ from bot.judge.policy import OWN_NAMES, Expected, Policy
 from bot.judge.stored import remembering
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import errors
-from bot.model import Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
+from bot.model import Carried, Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
 from bot.model.errors import UsageError
 from bot.model.history import CONTROL
 
@@ -73,18 +73,26 @@ class _Case(NamedTuple):
     def same_spec(self) -> bool:
         return self.baseline is not None and self.baseline.spec == self.candidate.spec
 
+    @property
+    def carried(self) -> Carried | None:
+        """What earlier sessions left, if they were of these two revisions, by this spec."""
+        left = self.candidate.carried
+        fits = left is not None and self.baseline is not None and left.against == self.baseline.name
+        return left if fits and left is not None and left.spec == self.candidate.spec else None
+
     def settled(self) -> Settled:
         """All that was measured side by side, weighed as one suite."""
         timed = (one for each in self.candidate.observations if each.kind != CONTROL for one in each.series)
         sampled = sum(1 for one in timed if len(one.samples) > 1)
-        suite = Suite(self.policy, self.candidate.finished[:10])
+        carried = self.carried
+        suite = Suite(self.policy, self.candidate.finished[:10], carried)
         for basis in _bases(self) if self.paired else ():
             before = {one.id: one for one in basis.baseline.series} if basis.baseline else {}
             for new in basis.candidate.series if basis.candidate else ():
                 old = before.get(new.id)
                 if old is not None and (new.unit, new.better) == (old.unit, old.better) and new.samples and old.samples:
                     suite.update((basis.name, new.id), new, old)
-        return suite.settle(errors(self.policy, sampled))
+        return suite.settle(errors(self.policy, sampled, carried.sessions if carried else 0))
 
 
 def _of_the_runs(case: _Case) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from bot.judge.pairing import answered
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
 from bot.judge.weighing import Weighed
-from bot.model import Comparison, Finding, Observation, Series, Severity, Status, six
+from bot.model import Comparison, Finding, Observation, Odds, Series, Severity, Status, six
 from bot.model.duration import format_duration
 
 POWER = 0.8416
@@ -19,7 +19,9 @@ TAIL_METHOD = (
     "paired rounds: block-aligned ramp score of the slow requests, sign-flip null, group-sequential boundaries"
 )
 TOGETHER_METHOD = "paired rounds: the scores of all series added up for each round, one sign flip a round"
+RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired scores"
 MOST_PAIRS = 1_000_000
+MOST_ODDS = 50.0
 SUITE = "suite"
 HIGH = 0.95
 """The quantile that is shown for the slow requests."""
@@ -38,7 +40,7 @@ def compare(
         yield basis.finding(new.id, "series", "not measured", severity=severity, reason=reason, remedy=remedy)
         return
     yield from failing.compare(basis, policy, new, old, weighed.rounds, settled.error)
-    yield _of(basis, policy, new, weighed, shown)
+    yield _of(basis, policy, new, weighed, settled, shown)
     tail = settled.tail[key]
     if tail.word == "regressed" or policy.tail_for(*key) is not None:
         yield _of_the_tail(basis, new, tail, _high(shown, new, old))
@@ -66,11 +68,14 @@ def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) ->
     )
 
 
-def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
+def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Settled, shown: Comparison) -> Finding:
     severity = basis.at_most("major")
     if weighed.measure is None:
         return _too_little(basis, new, shown, weighed)
     comparison = shown.model_copy(update=_numbers(new.better, weighed))
+    sessions = settled.sessions(basis.name, new.id)
+    if sessions > 1 and weighed.odds is not None:
+        comparison = _resumed(comparison, weighed, sessions)
     if weighed.word == "open":
         return basis.finding(
             new.id,
@@ -79,11 +84,21 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, shown: Comp
             severity=severity,
             comparison=comparison,
             reason="undecided: the interval shows neither a regression nor that it is within the budget",
-            remedy=f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget",
+            remedy=f"run it again: what was shown adds up; about {comparison.more_pairs} more rounds would decide"
+            " (`judge: time`, `rounds`), or widen the budget",
         )
     word: Status = "maintained" if weighed.word == "fine" else weighed.word
     why = _by_the_floor(policy, basis.name, new.id, weighed)
+    if sessions > 1 and weighed.odds is not None:
+        won = weighed.odds.worse if weighed.word == "regressed" else weighed.odds.fine
+        why = f"shown by {sessions} sessions together: the odds for it are {math.exp(min(won, MOST_ODDS)):.3g} to 1"
     return basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+
+
+def _resumed(comparison: Comparison, weighed: Weighed, sessions: int) -> Comparison:
+    """What decides is not this session's interval, which is therefore not shown."""
+    off = {"low": None, "high": None, "confidence": None, "method": RESUMED_METHOD, "sessions": sessions}
+    return comparison.model_copy(update=off)
 
 
 def _of_the_tail(basis: Basis, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
@@ -142,7 +157,7 @@ def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, 
     )
 
 
-def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | None]:
+def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | Odds | None]:
     """The interval, what these rounds would have shown, and how many more would decide."""
     assert weighed.measure is not None
     measure, limits, z_bad, z_good = weighed.measure, weighed.limits, weighed.z_bad, weighed.z_good
@@ -152,14 +167,15 @@ def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | No
     # the width shrinks as the root of the number of rounds grows: that is all the arithmetic of the two predictions
     width = max((found.middle - found.low) / z_bad, 1e-9)
     seen = limits.bad + (z_bad + POWER) * width
-    count = len(measure)
-    numbers: dict[str, float | int | bool | None] = {
+    count, odds = len(measure), weighed.odds
+    numbers: dict[str, float | int | bool | Odds | None] = {
         "ratio": _ratio(found.middle if lower else -found.middle),
         "low": _ratio(low),
         "high": _ratio(high),
         "error": six(width),
         "confidence": six(1 - weighed.error - weighed.fine),
         "pairs": count,
+        "odds": odds and Odds(worse=six(odds.worse), fine=six(odds.fine)),
         "decided": weighed.word != "open",
         "would_have_seen": _ratio(seen if lower else -seen),
     }

@@ -15,7 +15,7 @@ from bot.judge.scores import MIDDLE, TAIL
 from bot.judge.together import Together
 from bot.judge.track import EARLY, Track
 from bot.judge.weighing import Errors, Limits, Weighed
-from bot.model import Series, SeriesKey
+from bot.model import Carried, Series, SeriesKey
 
 
 class Settled(NamedTuple):
@@ -25,6 +25,12 @@ class Settled(NamedTuple):
     middle: Mapping[SeriesKey, Weighed]
     tail: Mapping[SeriesKey, Weighed]
     together: Weighed | None
+    carried: Carried | None = None
+
+    def sessions(self, probe: str, series: str) -> int:
+        """How many sessions the word on this series rests on."""
+        known = self.carried is not None and f"{probe}/{series}" in self.carried.series
+        return 1 + (self.carried.sessions if self.carried and known else 0)
 
 
 def blocks(policy: Policy, key: SeriesKey, today: str = "") -> bool:
@@ -39,11 +45,13 @@ def blocks(policy: Policy, key: SeriesKey, today: str = "") -> bool:
 class Suite:
     """Weighs the same series again and again as they grow; what was computed for a look is kept.
 
-    Of "all together" only those are part that may block by themselves on this day (`YYYY-MM-DD`).
+    Of "all together" only those are part that may block by themselves on this day (`YYYY-MM-DD`). `carried` is what
+    earlier sessions left.
     """
 
-    def __init__(self, policy: Policy, today: str = "") -> None:
+    def __init__(self, policy: Policy, today: str = "", carried: Carried | None = None) -> None:
         self._policy = policy
+        self._carried = carried
         self._today = today
         self._middle: dict[SeriesKey, Track] = {}
         self._tail: dict[SeriesKey, Track] = {}
@@ -68,6 +76,7 @@ class Suite:
             middle=self._step_down(self._middle, error.slower, error),
             tail=self._step_down(self._tail, error.tail, error),
             together=self._together(error),
+            carried=self._carried,
         )
 
     def _step_down(self, tracks: Mapping[SeriesKey, Track], budget: float, error: Errors) -> dict[SeriesKey, Weighed]:
@@ -80,13 +89,19 @@ class Suite:
         while left:
             tests = self._effective(left, error.series - (len(tracks) - len(left)), budget)
             each = float(f"{budget / tests:.3g}")  # so that machines whose last digits differ take the same boundaries
-            found |= {key: track.weigh(each, error.fine) for key, track in left.items()}
+            found |= {key: self._weigh(key, track, each, error) for key, track in left.items()}
             worse = {key: len(found[key].measure or ()) for key in left if found[key].word == "regressed"}
             if not worse:
                 break
             first = min(worse.values())  # the others are asked again: with more to spend they may have been seen sooner
             left = {key: track for key, track in left.items() if worse.get(key) != first}
         return found
+
+    def _weigh(self, key: SeriesKey, track: Track, each: float, error: Errors) -> Weighed:
+        earlier = self._carried.series.get("/".join(key)) if self._carried else None
+        if earlier is None or track is not self._middle.get(key):
+            return track.weigh(each, error.fine)
+        return track.resume(each, error.fine, earlier)
 
     def _effective(self, tracks: Mapping[SeriesKey, Track], count: int, budget: float) -> float:
         scores = {key: signed for key, track in tracks.items() if (signed := track.signed())}

@@ -7,12 +7,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 from bot.judge import location, sequential
+from bot.judge.betting import log_capital
 from bot.judge.location import Pairs
 from bot.judge.pairing import Key, Rounds
 from bot.judge.policy import Policy
 from bot.judge.scores import TAIL, Score
 from bot.judge.weighing import Limits, Weighed, Word, limits, tail_limits
-from bot.model import Series
+from bot.model import Odds, Series
 
 EARLY = 2.0
 """Gamma of what is decided early as a rule: that a series is fine, and that all of them are slower."""
@@ -49,6 +50,13 @@ class Known:
     @cached_property
     def _better(self) -> float:
         return self.pairs.worst_score(-self.limits.bad)
+
+    @cached_property
+    def odds(self) -> Odds:
+        """What bets on either word win by these pairs alone."""
+        lost, most = self._track.lost
+        good = [-each for each in self.pairs.differences(self.limits.good)] if self.limits.good > -math.inf else []
+        return Odds(worse=log_capital(self.differences), fine=log_capital(good, lost, most))
 
     def word(self, z_bad: float, z_good: float) -> Word:
         """What it shows where scores must reach these boundaries."""
@@ -119,7 +127,25 @@ class Track:
         known = self.at(sequential.looks(most)[index]) if index >= 0 else None
         if known is None:
             return Weighed("open", self.rounds)
-        return Weighed(word, self.rounds, known.pairs, known.limits, z_bad[index], z_good[index], error, fine)
+        at = (known.pairs, known.limits, z_bad[index], z_good[index], error, fine)
+        return Weighed(word, self.rounds, *at, known.odds if self._how is not TAIL else None)
+
+    def resume(self, error: float, fine: float, earlier: Odds) -> Weighed:
+        """What this session adds to the odds of the earlier ones of the same two revisions.
+
+        Boundaries for looks do not carry over; the odds do. The interval is that of this session alone.
+        """
+        most = self._policy.rounds
+        known = self.at(sequential.looks(most)[self._last]) if self._last >= 0 else None
+        if known is None:
+            return Weighed("open", self.rounds)
+        own = known.odds
+        odds = Odds(worse=earlier.worse + own.worse, fine=earlier.fine + own.fine)
+        word: Word = (
+            "regressed" if odds.worse >= -math.log(error) else "fine" if odds.fine >= -math.log(fine) else "open"
+        )
+        z_bad, z_good = (sequential.boundaries(each, most)[self._last] for each in (error, fine))
+        return Weighed(word, self.rounds, known.pairs, known.limits, z_bad, z_good, error, fine, odds)
 
     @property
     def _last(self) -> int:
@@ -156,6 +182,11 @@ class Track:
             if self._how is not TAIL:
                 self._differences[count] = found
         return found[1]
+
+    @property
+    def lost(self) -> tuple[int, float]:
+        """How many rounds have no pair, and how far one can go against the candidate."""
+        return len(self.rounds.lost) + self.rounds.better, self._how.most
 
     def until(self, end: Key) -> tuple[tuple[Key, ...], Known] | None:
         """The keys of the rounds up to this one, and what they show; None where they are too few."""

@@ -7,27 +7,28 @@ from bot.judge.pairing import Rounds
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled, Suite, blocks
 from bot.judge.weighing import Errors, errors, failures
-from bot.model import Progress, Series, SeriesKey, Watch
+from bot.model import Carried, Progress, Series, SeriesKey, Watch
 
 
-def watch(policy: Policy) -> Watch:
+def watch(policy: Policy, carried: Carried | None = None) -> Watch:
     """A watch for one session. It decides by the same question as the judge does afterwards."""
-    return _Session(policy)
+    return _Session(policy, carried)
 
 
 class _Session:
     """Remembers what is decided, and asks about a series only when it has reached its next look."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, carried: Carried | None) -> None:
         self._policy = policy
-        self._suite = Suite(policy)
+        self._before = carried.sessions if carried else 0
+        self._suite = Suite(policy, carried=carried)
         self._rounds: dict[SeriesKey, Rounds] = {}
         self._decided: set[SeriesKey] = set()
         self._next: dict[SeriesKey, int] = {}
 
     def __call__(self, candidate: Mapping[SeriesKey, Series], baseline: Mapping[SeriesKey, Series]) -> Progress:
         """Which series are decided by now; `stop` at the first regression that blocks, or when all are."""
-        error = errors(self._policy, len(candidate))
+        error = errors(self._policy, len(candidate), self._before)
         due = [
             key
             for key, new in candidate.items()

@@ -7,7 +7,7 @@ from bot.judge import rates
 from bot.judge.location import Measure
 from bot.judge.pairing import Rounds, answered, tried
 from bot.judge.policy import Policy
-from bot.model import Series
+from bot.model import Odds, Series
 
 FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
 """The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
@@ -37,15 +37,20 @@ class Errors(NamedTuple):
         return self.failing / self.series
 
 
-def errors(policy: Policy, series: int) -> Errors:
-    """The error budget of a suite of so many timed series; what the spec expects, and is not there, counts too."""
+def errors(policy: Policy, series: int, before: int = 0) -> Errors:
+    """The error budget of a suite of so many timed series; what the spec expects, and is not there, counts too.
+
+    After so many inconclusive sessions `before` this one, what does not add up over sessions gets half as much each time:
+    to try again and again must not make an error likely.
+    """
     budget = 1 - policy.confidence
+    again = budget / 2**before
     count = max(1, series, sum(1 for each in policy.probes.values() if each.timed))
     return Errors(
         slower=budget * FOR_SLOWER,
-        together=budget * FOR_TOGETHER,
-        tail=budget * FOR_TAIL,
-        failing=budget * FOR_FAILING,
+        together=again * FOR_TOGETHER,
+        tail=again * FOR_TAIL,
+        failing=again * FOR_FAILING,
         fine=budget,
         series=count,
     )
@@ -80,7 +85,7 @@ class Weighed(NamedTuple):
     """What the looks at two series show.
 
     `measure` is what the deciding look (or the last one) saw; None before the first look, or where no logarithm can be
-    taken. `error` is the chance that "regressed" is wrong, `fine` that "fine" is.
+    taken. `error` is the chance that "regressed" is wrong, `fine` that "fine" is. `odds` are those of all sessions.
     """
 
     word: Word
@@ -91,6 +96,7 @@ class Weighed(NamedTuple):
     z_good: float = math.inf
     error: float = 0.0
     fine: float = 0.0
+    odds: Odds | None = None
 
 
 class Failures(NamedTuple):

@@ -1,5 +1,6 @@
 """The ground floor: plain, immutable values and their JSON formats. It imports nothing of ours."""
 
+from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, State
 from bot.model.progress import Progress, SeriesKey, Watch
@@ -19,6 +20,7 @@ from bot.model.verdict import (
 )
 
 __all__ = [
+    "Carried",
     "Cell",
     "Check",
     "Comparison",
@@ -27,6 +29,7 @@ __all__ = [
     "Finding",
     "Inputs",
     "Observation",
+    "Odds",
     "Past",
     "PastSeries",
     "Progress",

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from bot.model.carried import Carried
 from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.observation import Evidence, Observation
 from bot.model.value import Value
@@ -42,7 +43,8 @@ class Run(Value):
     """All observations of one revision.
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
-    first; the last of them is the run itself, where it was good.
+    first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
+    revisions have left to this one.
     """
 
     absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history"})
@@ -58,6 +60,7 @@ class Run(Value):
     provenance: Provenance | None = None
     release: Name | None = None
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
+    carried: Carried | None = None
 
     @property
     def name(self) -> str:

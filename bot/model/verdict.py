@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from bot.model.carried import Odds
 from bot.model.history import TIME
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
@@ -32,7 +33,8 @@ class Comparison(Value):
     sides answered. `would_have_seen` is the smallest slowdown, as a ratio, that this many pairs would have shown.
     `more_pairs` is how many more would decide, when it is open. `decided` is false while the interval settles nothing.
     `error` is the standard error of the logarithm of `ratio`. `runs` are the stored runs that it rests on; `since` names
-    the revision that `ratio` is to, where that is not the baseline.
+    the revision that `ratio` is to, where that is not the baseline. `odds` are what all `sessions` of the same two
+    revisions won by betting on either word.
     """
 
     unit: str
@@ -47,6 +49,8 @@ class Comparison(Value):
     pairs: int = 0
     runs: int | None = None
     since: str | None = None
+    odds: Odds | None = None
+    sessions: int | None = None
     samples_before: int = 0
     samples_after: int = 0
     failed_before: int = 0
