@@ -1,8 +1,8 @@
 """The thread in which time is taken: libcurl's transfers and bare connections, looked at again and again.
 
 Nothing here waits for the event loop of the rest, and little for the interpreter's lock. While something is under way
-the thread looks at it every half millisecond, later every fortieth of the time that it has been under way; so each
-thing that it sees comes with a bound: it cannot have been there, unseen, for longer than since the look before.
+the thread looks at it every half millisecond, later every fortieth of the time that it has been under way; so it knows
+of each thing that it sees by how much the look was late, whatever the reason: it had not been there at the look before.
 """
 
 import asyncio
@@ -97,14 +97,15 @@ class Loop:
 
     Attributes:
         now: when it last looked (`time.perf_counter`).
-        gap: seconds between that look and the one before: for so long something may have been there unseen.
+        lag: by how many seconds that look was later than it was meant to be after the one before.
         closers: called when the thread ends, by whoever still waits for something.
     """
 
     def __init__(self) -> None:
         self.pycurl = _pycurl()
         self.now = time.perf_counter()
-        self.gap = 0.0
+        self.lag = 0.0
+        self._looked = self._next = self.now
         self.closers: set[Callable[[], None]] = set()
         self.authorities = authorities()
         self._multi = self.pycurl.CurlMulti()
@@ -147,7 +148,7 @@ class Loop:
         return self._spare.pop() if self._spare else self.pycurl.Curl()
 
     def add(self, handle: "pycurl.Curl", done: Callable[[int, str], None]) -> None:
-        """Start a transfer; `done` gets libcurl's code (0: all went well) and its words. `gap` is then its bound."""
+        """Start a transfer; `done` gets libcurl's code (0: all went well) and its words."""
         self._stirred = True
         self._transfers[handle] = done
         self._multi.add_handle(handle)
@@ -177,17 +178,23 @@ class Loop:
     def began(self) -> None:
         """Something has just been sent: look often."""
         self.youngest = time.perf_counter()
+        self._next = min(self._next, self.youngest + TICK)
 
-    def bound(self, since: float) -> float:
-        """Seconds for which what is seen now, and was asked for at `since`, may have been there unseen."""
-        return max(0.0, min(self.gap, self.now - since))
+    def late(self, since: float) -> float:
+        """Seconds by which we look too late at what is seen now, and was asked for at `since`."""
+        return max(0.0, min(self.lag, self.now - since))
+
+    def _tick(self) -> float:
+        """Seconds until the next look."""
+        return min(max(TICK, TICK_SHARE * (time.perf_counter() - self.youngest)), LONGEST_TICK)
 
     def _run(self) -> None:
         try:
             readable: list[Any] = []
             while not self._stopped:
-                before, self.now = self.now, time.perf_counter()
-                self.gap = self.now - before
+                self.now = time.perf_counter()
+                self.lag = max(0.0, self.now - self._next)
+                meant, self._next = self._next, self._looked + self._tick()
                 for descriptor in readable:
                     if descriptor in self._watched:
                         self._watched[descriptor]()
@@ -196,20 +203,20 @@ class Loop:
                 while self._timers and self._timers[0][0] <= time.perf_counter():
                     heapq.heappop(self._timers)[2]()
                 if self._transfers and (self._stirred or time.perf_counter() >= self._due):
-                    self._perform(before)
+                    self._perform(meant)
                 readable = self._wait()
         finally:
             self._end()
 
-    def _perform(self, before: float) -> None:
+    def _perform(self, meant: float) -> None:
         self._stirred = False
         self._multi.perform()
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            # libcurl took the time by its own clock, at the latest now, and at the earliest after the look before
+            # libcurl took the time by its own clock, at the latest now
             looked, self.now = self.now, time.perf_counter()
-            self.gap = self.now - before
+            self.lag = max(0.0, self.now - meant)
             for handle, code, words in [*((each, 0, "") for each in good), *bad]:
                 done = self._transfers.pop(handle, None)
                 if done is not None:
@@ -222,10 +229,13 @@ class Loop:
     def _wait(self) -> list[int]:
         """Until something can be read or written, or the next look is due; what is ready of the bare connections."""
         readers, writers, _ = self._libcurls if self._transfers else ([], [], [])
+        began, patience = time.perf_counter(), self._patience()
         readable, writable, _ = select.select(
-            [self._receiver.fileno(), *readers, *self._watched], [*writers, *self._writing], [], self._patience()
+            [self._receiver.fileno(), *readers, *self._watched], [*writers, *self._writing], [], patience
         )
         ready = {*readable, *writable}
+        # the kernel looked then, and not when the interpreter's lock let us go on: what has come since, it has not seen
+        self._looked = began if ready or patience is None else began + patience
         if self._receiver.fileno() in ready:
             with contextlib.suppress(BlockingIOError):
                 self._receiver.recv(4096)
@@ -239,7 +249,7 @@ class Loop:
         if self._timers:
             limits.append(self._timers[0][0] - now)
         if self._transfers or self._watched:
-            limits.append(min(max(TICK, TICK_SHARE * (now - self.youngest)), LONGEST_TICK))
+            limits.append(self._next - now)
         if self._transfers:
             limits.append(self._due - now)
         return max(0.0, min(limits)) if limits else None

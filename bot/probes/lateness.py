@@ -15,17 +15,17 @@ LATE = 1.0
 """Milliseconds by which we may be late with a short value."""
 LATE_SHARE = 0.05
 """The same for a long value, as a share of it."""
-SWITCH = 0.0005
+SWITCH = 0.0001
 """Seconds for which one thread may keep the interpreter's lock while another waits for it (Python's own: 5 ms)."""
 
 
 def vouched(late: float, value: float | None) -> bool:
     """Can we vouch for a value that we took so late (both in milliseconds)?
 
-    `late` bounds what of the value may be our own: by how much we sent after the planned time, or for how long an
-    answer may have lain there before we looked. Up to 1 ms is what a healthy machine does. More is fine where the
-    value is so long that it makes no difference to a comparison: 5 % of it, half of the usual budget. Without the
-    second rule a revision that keeps the machine busy would have its own slow answers struck off. The rule knows
+    `late` says what of the value may be our own: by how much we sent after the planned time, or by how much the look
+    that found the answer was later than it was meant to be. Up to 1 ms is what a healthy machine does. More is fine
+    where the value is so long that it makes no difference to a comparison: 5 % of it, half of the usual budget. Without
+    the second rule a revision that keeps the machine busy would have its own slow answers struck off. The rule knows
     nothing of the side, and is the same for both.
     """
     return late <= max(LATE, LATE_SHARE * (value or 0.0))

@@ -30,8 +30,8 @@ PACE = 0.05
 """Seconds that a round takes at least."""
 GIVE_UP = 5
 """Samples in a row without any answer after which a side counts as dead."""
-LEAD = 0.25
-"""Seconds by which a planned request is made ready ahead of its time."""
+LEAD = 0.5
+"""Seconds by which a planned request is made ready ahead of its time: longer than any work of ours in between."""
 GAP = 0.005
 """Seconds between two planned requests, at least."""
 LOAD = 2.0

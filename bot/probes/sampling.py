@@ -207,7 +207,7 @@ class _Transfer:
     def _late(self) -> float:
         """Both ends are looked at, each by itself: when it was sent, and when its end was seen."""
         sent_late = 0.0 if self._planned is None or not self._begun else self._begun - self._planned
-        return max(sent_late, self._loop.bound(self._begun))
+        return max(sent_late, self._loop.late(self._begun))
 
     def _fail(self, failure: Failure, words: str) -> None:
         waited = time.perf_counter() - self._origin() if self._begun else 0.0

@@ -183,7 +183,7 @@ class Line:
 
     def _ready(self, held: float = 0.0) -> None:
         """Read what there is, and send what is left; what was held may have been there for so long already."""
-        stamp = Stamp(self._loop.now, max(held, self._loop.bound(self._turn)))
+        stamp = Stamp(self._loop.now, max(held, self._loop.late(self._turn)))
         read = 0
         while self._handle is not None and read < AT_ONCE and not self._full():
             try:
