@@ -13,7 +13,7 @@ from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
 from tests.integration import servers
 from tests.integration.servers import HEALTH, answers, plain, service
-from tests.integration.test_sampling import subject
+from tests.integration.test_measuring import subject
 
 
 def plan(**fields: Any) -> Plan:
