@@ -93,7 +93,9 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Spec:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: cannot read the spec: {error.strerror}; name it with -f FILE") from None
+        raise UsageError(
+            f"{path}: cannot read the spec: {error.strerror}; name it with -f FILE, or the input `spec`"
+        ) from None
     return parse(text, _shown(path), environ)
 
 
