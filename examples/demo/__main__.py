@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from examples.chat import history
-from examples.demo.acts import ACTS, Act, Stage
+from examples.demo.acts import ACTS, ISSUE, Act, Stage
 
 HOME = Path(__file__).resolve().parents[2]
 PASSWORD = "demo-password-of-ana"  # the seeded user of a service on loopback
@@ -27,12 +27,16 @@ def main(out: Path | None = None) -> int:
     print(f"Building the service's git history in {folder / 'chat'} …")
     built = history.build(folder / "chat")
     with Stage(folder, built) as stage:
-        as_told = [_play(stage, number, act) for number, act in enumerate(ACTS, start=1)]
-    print(f"Three acts in {time.monotonic() - began:.0f} s. Everything is in {folder}")
-    return 0 if all(as_told) else 1
+        print(f"GitHub is a stand-in at {stage.github.url}: the links in its comments end with the demo.")
+        ended = [_play(stage, number, act) for number, act in enumerate(ACTS, start=1)]
+    print(f"\n{'=' * 100}\nThree acts in {time.monotonic() - began:.0f} s. Everything is in {folder}\n{'=' * 100}")
+    for number, (_, line) in enumerate(ended, start=1):
+        print(f"Act {number}: {line}")
+    return 0 if all(as_told for as_told, _ in ended) else 1
 
 
-def _play(stage: Stage, number: int, act: Act) -> bool:
+def _play(stage: Stage, number: int, act: Act) -> tuple[bool, str]:
+    """Whether it ended as the story says, and how it did, in a line."""
     print(f"\n{'=' * 100}\nAct {number}: {act.title}\n{'=' * 100}")
     before = stage.issue()
     out = stage.folder / f"act-{number}"
@@ -47,14 +51,22 @@ def _play(stage: Stage, number: int, act: Act) -> bool:
         timeout=120,
     )
     verdict = stage.outputs().get("verdict", "none")
-    for place, body in stage.new_comments():
-        print(f"\n----- comment on {place} -----\n{re.sub(r'<!--.*?-->', '', body, flags=re.DOTALL).strip()}\n-----")
+    for body, places in stage.new_comments().items():
+        where = " and on ".join(places)
+        print(f"\n----- comment on {where} -----\n{re.sub(r'<!--.*?-->', '', body, flags=re.DOTALL).strip()}\n-----")
     print(f"\nVerdict:    {verdict} (exit code {ended.returncode}; {act.expected} was expected)")
-    print(f"Issue #128: {before} before, {stage.issue()} after")
+    print(f"Issue #{ISSUE}: {before} before, {stage.issue()} after")
     print(f"Page:       {out / 'report.html'}\nProof:      {out / 'proof.zip'}")
     if verdict != act.expected:
         print(ended.stdout)
-    return bool(verdict == act.expected)
+    return verdict == act.expected, f"{verdict}; issue #{ISSUE} {stage.issue()}{_rollback(out)}"
+
+
+def _rollback(out: Path) -> str:
+    """What the report says of a rollback, where there was one."""
+    report = out / "report.txt"
+    lines = report.read_text().splitlines() if report.exists() else []
+    return "".join(f"; {line[:1].lower()}{line[1:]}" for line in lines if line.startswith("Rolled back"))
 
 
 def _quiet_environment() -> dict[str, str]:

@@ -100,12 +100,12 @@ class Stage:
         issue = self.world.issues[ISSUE]
         return f"{issue.state} ({issue.state_reason})" if issue.state_reason else issue.state
 
-    def new_comments(self) -> list[tuple[str, str]]:
-        """(place, body) of each comment that is new or was edited since the last time."""
-        found = []
+    def new_comments(self) -> dict[str, list[str]]:
+        """The comments that are new or were edited since the last time, and the places that each one stands in."""
+        found: dict[str, list[str]] = {}
         for each in self.world.comments.values():
             if self._shown.get(each.id) != each.body:
                 self._shown[each.id] = each.body
                 place = f"#{each.number}" if each.number is not None else "the commit"
-                found.append((place, each.body))
+                found.setdefault(each.body, []).append(place)
         return found
