@@ -55,6 +55,11 @@ class Pairs:
 
     def differences(self, shift: float) -> list[float]:
         """The score of each pair, in the order of the rounds: how much worse after is, were it better by `shift`."""
+        before, after = self.scores(shift)
+        return list(map(operator.sub, after, before))
+
+    def scores(self, shift: float) -> tuple[list[float], list[float]]:
+        """The scores of both members of each pair."""
         befores: list[float] = []
         afters: list[float] = []
         for (before, after), (before_sorted, after_sorted) in zip(self._blocks, self._sorted, strict=True):
@@ -66,8 +71,8 @@ class Pairs:
             afters += [value - centre for value in after]
         scale = _scale([*map(abs, befores), *map(abs, afters)])
         if scale == 0:
-            return [0.0] * self._count
-        return list(map(operator.sub, self._how.of(afters, scale), self._how.of(befores, scale)))
+            return [0.0] * self._count, [0.0] * self._count
+        return self._how.of(befores, scale), self._how.of(afters, scale)
 
     def around(self) -> tuple[float, float]:
         """Two shifts with the estimate between them."""
@@ -158,7 +163,7 @@ def _search(score: Callable[[float], float], wanted: float, start: float, direct
         far = near + direction * step
         if direction * (score(far) - wanted) <= 0:
             return _solve(score, wanted, min(near, far), max(near, far))
-        near, step = far, 2 * step
+        near, step = far, 1.5 * step
     return direction * math.inf
 
 
@@ -192,11 +197,6 @@ def median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The quantile as the value that at least this share does not exceed; there is at least one value."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def _blocks(count: int) -> list[tuple[int, int]]:

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from bot.judge import failing, location, sequential
+from bot.judge import failing, location, rates, sequential
 from bot.judge.basis import Basis
-from bot.judge.pairing import answered
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
 from bot.judge.weighing import Weighed
@@ -23,8 +22,6 @@ RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired sc
 MOST_PAIRS = 1_000_000
 MOST_ODDS = 50.0
 SUITE = "suite"
-HIGH = 0.95
-"""The quantile that is shown for the slow requests."""
 
 
 def compare(
@@ -43,7 +40,7 @@ def compare(
     yield _of(basis, policy, new, weighed, settled, shown)
     tail = settled.tail[key]
     if tail.word == "regressed" or policy.tail_for(*key) is not None:
-        yield _of_the_tail(basis, new, tail, _high(shown, new, old))
+        yield _of_the_tail(basis, policy, new, tail, shown)
 
 
 def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) -> Iterator[Finding]:
@@ -101,31 +98,38 @@ def _resumed(comparison: Comparison, weighed: Weighed, sessions: int) -> Compari
     return comparison.model_copy(update=off)
 
 
-def _of_the_tail(basis: Basis, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
+def _of_the_tail(basis: Basis, policy: Policy, new: Series, weighed: Weighed, shown: Comparison) -> Finding:
+    """The slow requests: how many there are, on either side."""
     item, severity = f"{new.id} tail", basis.at_most("major")
-    if weighed.measure is None:
+    seen = weighed.slow
+    if seen is None:
         return _too_little(basis, new, shown, weighed, item)
-    comparison = shown.model_copy(update=_numbers(new.better, weighed))
-    reason = remedy = None
-    word: Status = "improved" if weighed.word == "improved" else "maintained"
-    if weighed.word == "regressed":
-        word, reason = "regressed", "the slow requests are more, or slower, than before"
-    elif weighed.word == "open":
-        word, reason = "not measured", "undecided: shown to be neither worse nor within the budget (`judge: tail`)"
-        remedy = f"measure about {comparison.more_pairs} more rounds (`judge: time`, `rounds`), or widen the budget"
-    return basis.finding(item, "series", word, severity=severity, comparison=comparison, reason=reason, remedy=remedy)
-
-
-def _high(shown: Comparison, new: Series, old: Series) -> Comparison:
-    """The same with the high quantile of what each side took."""
-    after, before = (location.quantile(answered(each), HIGH) if answered(each) else None for each in (new, old))
-    return shown.model_copy(
+    count = len(weighed.measure or ())
+    comparison = shown.model_copy(
         update={
+            "unit": "%",
             "method": TAIL_METHOD,
-            "before": None if before is None else six(before),
-            "after": None if after is None else six(after),
+            "before": six(100 * seen.before),
+            "after": six(100 * seen.after),
+            "ratio": six(seen.after / seen.before) if seen.before and seen.after else None,
+            "confidence": six(1 - weighed.error - weighed.fine),
+            "pairs": count,
+            "decided": weighed.word != "open",
         }
     )
+    word: Status = "maintained"
+    remedy = None
+    grown = f"the share of slow requests has grown by no more than {six(max(seen.most, 0.0) * 100):.2g} points"
+    reason = grown
+    if weighed.word == "regressed":
+        word, reason = "regressed", "slow requests are shown to be more, or slower, than before"
+    elif weighed.word == "open":
+        budget = policy.tail_for(basis.name, new.id) or 0.0
+        word, reason = "not measured", f"undecided: {grown}, and the budget is {six(budget * 100):g} (`judge: tail`)"
+        more = rates.rounds_until(seen.most, seen.after - seen.before, budget, count, MOST_PAIRS) - count
+        comparison = comparison.model_copy(update={"more_pairs": more})
+        remedy = f"measure about {more} more rounds (`judge: time`, `rounds`), or widen the budget"
+    return basis.finding(item, "series", word, severity=severity, comparison=comparison, reason=reason, remedy=remedy)
 
 
 def _by_the_floor(policy: Policy, probe: str, series: str, weighed: Weighed) -> str | None:
@@ -165,14 +169,14 @@ def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | Od
     lower = better == "lower"
     low, high = (found.low, found.high) if lower else (-found.high, -found.low)
     # the width shrinks as the root of the number of rounds grows: that is all the arithmetic of the two predictions
-    width = max((found.middle - found.low) / z_bad, 1e-9)
+    width = max(min((found.middle - found.low) / z_bad, (found.high - found.middle) / z_good), 1e-9)
     seen = limits.bad + (z_bad + POWER) * width
     count, odds = len(measure), weighed.odds
     numbers: dict[str, float | int | bool | Odds | None] = {
         "ratio": _ratio(found.middle if lower else -found.middle),
         "low": _ratio(low),
         "high": _ratio(high),
-        "error": six(width),
+        "error": six(width) if math.isfinite(width) else None,
         "confidence": six(1 - weighed.error - weighed.fine),
         "pairs": count,
         "odds": odds and Odds(worse=six(odds.worse), fine=six(odds.fine)),
@@ -181,7 +185,7 @@ def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | Od
     }
     if weighed.word == "open":
         gap = max((found.middle - limits.bad) / z_bad, (limits.good - found.middle) / z_good, 1e-4)
-        numbers["more_pairs"] = max(1, min(MOST_PAIRS, math.ceil(count * (width / gap) ** 2) - count))
+        numbers["more_pairs"] = max(1, math.ceil(min(count * (width / gap) ** 2, MOST_PAIRS) - count))
     return numbers
 
 

@@ -97,7 +97,7 @@ class Policy(BaseModel):
     floor: dict[str, Floor] = Field(default_factory=dict)
     """A difference in time that is smaller than this does not matter, whatever its ratio (1ms); 0 turns it off."""
     tail: dict[str, Share] = Field(default_factory=dict)
-    """The slowest requests of a series: fine when they are shown to be within this of the baseline; judged where named."""
+    """Slow requests are fine when their share is shown to have grown by no more than this; asked for where it is named."""
     tolerance: Share = 0.5
     """A single number, such as one start-up, is worth a remark when it is off by more than this (50%)."""
     single: dict[str, Single] = Field(default_factory=dict)
@@ -147,7 +147,7 @@ class Policy(BaseModel):
         return _nearest(self.floor, probe, series, FLOOR)
 
     def tail_for(self, probe: str, series: str) -> float | None:
-        """The share within which a series' slowest requests are fine; None where the spec does not ask for it."""
+        """How much the share of slow requests may have grown by; None where the spec does not ask for it."""
         found = _nearest(self.tail, probe, series, -1.0)
         return None if found < 0 else found
 

@@ -46,6 +46,25 @@ def at_least(failed: int, tried: int, error: float) -> float:
     return 1.0 - at_most(tried - failed, tried, error)
 
 
+def grown(less: int, more: int, rounds: int, error: float) -> float:
+    """The most that a share has grown by, if in `more` of the rounds only after had it and in `less` only before.
+
+    It is wrong with probability `error`, of which each of the two shares' bounds takes a half.
+    """
+    return at_most(more, rounds, error / 2) - at_least(less, rounds, error / 2)
+
+
+def rounds_until(most: float, grown: float, budget: float, rounds: int, at_most: int) -> int:
+    """About how many rounds it takes until a bound of `most` on a growth of `grown` comes down to `budget`.
+
+    The distance between the two shrinks as the root of the number of rounds grows.
+    """
+    gap = budget - grown
+    if gap <= 0:
+        return at_most
+    return min(at_most, max(rounds + 1, math.ceil(rounds * ((most - grown) / gap) ** 2)))
+
+
 def _below(failed: int, tried: int, share: float) -> float:
     """The probability of at most `failed` failures in `tried` tries."""
     if share <= 0 or share >= 1:

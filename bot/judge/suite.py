@@ -17,6 +17,9 @@ from bot.judge.track import EARLY, Track
 from bot.judge.weighing import Errors, Limits, Weighed
 from bot.model import Carried, Series, SeriesKey
 
+WIDEST = 2.0
+"""How many margins wide a series' own limit may be for it to be weighed together with others."""
+
 
 class Settled(NamedTuple):
     """What a suite shows by now. `together` is None while nothing is said of all series at once."""
@@ -118,22 +121,23 @@ class Suite:
         if len(tracks) < 2 or last is None:
             return None
         z_bad, z_good = (sequential.boundaries(each, most, EARLY) for each in (error.together, error.fine))
-        within = Limits(math.log1p(self._policy.margin), math.log1p(self._policy.budget_for("", "")))
+        good = math.log1p(self._policy.budget_for("", ""))
         for index in range(last + 1):
             end = keys[sequential.looks(most)[index] - 1]
             if index not in self._scores:
-                measure = self._until(end, tracks, within.bad)
-                self._scores[index] = measure.score(within.bad) if measure else 0.0
+                measure = self._until(end, tracks)
+                self._scores[index] = measure.score(measure.bad) if measure else 0.0
             if self._scores[index] >= z_bad[index]:
-                measure = self._until(end, tracks, within.bad)
+                measure = self._until(end, tracks)
                 assert measure is not None
                 rounds = Rounds((), (), 0, 0, len(measure))
-                at = (within, z_bad[index], z_good[index], error.together, error.fine)
+                at = (Limits(measure.bad, good), z_bad[index], z_good[index], error.together, error.fine)
                 return Weighed("regressed", rounds, measure, *at)
         return None
 
-    def _until(self, end: Key, tracks: Iterable[Track], bad: float) -> Together | None:
+    def _until(self, end: Key, tracks: Iterable[Track]) -> Together | None:
         parts = (track.until(end) for track in tracks)
-        # a floor that is wider than the margin is a series' own
-        measure = Together([part for part in parts if part is not None and part[1].limits.bad <= bad])
+        # quick series, whose limit is a floor far above the margin, are far from it and would speak against the others
+        widest = WIDEST * math.log1p(self._policy.margin)
+        measure = Together([part for part in parts if part is not None and part[1].limits.bad <= widest])
         return measure if len(measure) >= sequential.FIRST and measure.series > 1 else None

@@ -16,11 +16,15 @@ Part = tuple[tuple[Key, ...], Known]
 
 
 class Together:
-    """The rounds of several series, each measured in the same unit: the logarithm of a ratio."""
+    """The rounds of several series, each measured in the same unit: the logarithm of a ratio.
+
+    Each is held to its own limit; `bad` is their mean, at which every one of them is just at its limit.
+    """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
         self.series = len(parts)
+        self.bad = math.fsum(known.limits.bad for _, known in parts) / max(1, len(parts))
         self._places = {key: place for place, key in enumerate(sorted({key for keys, _ in parts for key in keys}))}
 
     def __len__(self) -> int:
@@ -29,9 +33,10 @@ class Together:
     def score(self, shift: float) -> float:
         """The self-normalised score of "all ratios are more than `shift`", on the log scale."""
         sums: list[list[float]] = [[] for _ in self._places]
+        more = shift - self.bad
         for keys, known in self._parts:
-            same = known.limits.bad == shift
-            for key, score in zip(keys, known.differences if same else known.pairs.differences(shift), strict=True):
+            scores = known.pairs.differences(known.limits.bad + more) if more else known.differences
+            for key, score in zip(keys, scores, strict=True):
                 sums[self._places[key]].append(score)
         return normalised([math.fsum(each) for each in sums])
 

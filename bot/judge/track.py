@@ -12,7 +12,7 @@ from bot.judge.location import Pairs
 from bot.judge.pairing import Key, Rounds
 from bot.judge.policy import Policy
 from bot.judge.scores import TAIL, Score
-from bot.judge.weighing import Limits, Weighed, Word, limits, tail_limits
+from bot.judge.weighing import Limits, Slow, Weighed, Word, limits, slow
 from bot.model import Odds, Series
 
 EARLY = 2.0
@@ -45,7 +45,7 @@ class Known:
 
     @cached_property
     def _good(self) -> float:
-        return self.pairs.worst_score(self.limits.good) if self.limits.good > -math.inf else math.inf
+        return self.pairs.worst_score(self.limits.good)
 
     @cached_property
     def _better(self) -> float:
@@ -55,22 +55,35 @@ class Known:
     def odds(self) -> Odds:
         """What bets on either word win by these pairs alone."""
         lost, most = self._track.lost
-        good = [-each for each in self.pairs.differences(self.limits.good)] if self.limits.good > -math.inf else []
+        good = [-each for each in self.pairs.differences(self.limits.good)]
         return Odds(worse=log_capital(self.differences), fine=log_capital(good, lost, most))
+
+    @cached_property
+    def slow(self) -> Slow:
+        """How many requests are slow."""
+        return slow(self.pairs, self._track.rounds, self._track.fine)
 
     def word(self, z_bad: float, z_good: float) -> Word:
         """What it shows where scores must reach these boundaries."""
         if self._bad >= z_bad:
             return "regressed"
+        budget = self._track.tail
+        if budget is not None:
+            return "fine" if self.slow.most <= budget else "open"
         if self._good > -z_good:
             return "open"
         return "improved" if self._better <= -z_bad else "fine"
 
 
 class Track:
-    """One series as it grows. What an earlier look showed is kept as long as it rests on the same rounds."""
+    """One series as it grows. What an earlier look showed is kept as long as it rests on the same rounds.
+
+    `tail` is the share that its slow requests may have grown by, or nothing where it is weighed by its middle.
+    """
 
     def __init__(self, policy: Policy, probe: str, series: Series, how: Score) -> None:
+        self.fine = 1 - policy.confidence
+        self.tail = (policy.tail_for(probe, series.id) or 0.0) if how is TAIL else None
         self._policy = policy
         self._probe = probe
         self._series = series
@@ -128,7 +141,9 @@ class Track:
         if known is None:
             return Weighed("open", self.rounds)
         at = (known.pairs, known.limits, z_bad[index], z_good[index], error, fine)
-        return Weighed(word, self.rounds, *at, known.odds if self._how is not TAIL else None)
+        if self.tail is not None:
+            return Weighed(word, self.rounds, *at, slow=known.slow)
+        return Weighed(word, self.rounds, *at, odds=known.odds)
 
     def resume(self, error: float, fine: float, earlier: Odds) -> Weighed:
         """What this session adds to the odds of the earlier ones of the same two revisions.
@@ -161,9 +176,8 @@ class Track:
     def _look(self, count: int) -> Known | None:
         if len(self._logs[0]) < count:
             return None
-        within = tail_limits if self._how is TAIL else limits
         before = location.median([pair.before for pair in self.rounds.pairs[:count]])
-        return Known(self, count, within(self._policy, self._probe, self._series, before))
+        return Known(self, count, limits(self._policy, self._probe, self._series, before))
 
     def pairs(self, count: int) -> Pairs:
         """The first so many pairs; those that were asked for last are kept."""

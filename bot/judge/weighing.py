@@ -4,7 +4,7 @@ import math
 from typing import Literal, NamedTuple
 
 from bot.judge import rates
-from bot.judge.location import Measure
+from bot.judge.location import Measure, Pairs
 from bot.judge.pairing import Rounds, answered, tried
 from bot.judge.policy import Policy
 from bot.model import Odds, Series
@@ -13,6 +13,8 @@ FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
 """The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
 CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
+HALF = 0.5
+"""The score, in the middle of the ramp, from which on a request counts as slow."""
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 Word = Literal["regressed", "improved", "fine", "open"]
@@ -74,11 +76,24 @@ def limits(policy: Policy, probe: str, series: Series, before: float) -> Limits:
     return Limits(math.log1p(margin), math.log1p(budget))
 
 
-def tail_limits(policy: Policy, probe: str, series: Series, before: float) -> Limits:
-    """The same for the slow requests. Where the spec asks for no budget, nothing that they show is called fine."""
-    budget = policy.tail_for(probe, series.id)
-    base = limits(policy, probe, series, before)
-    return Limits(base.bad, -math.inf if budget is None else max(base.bad, math.log1p(budget)))
+class Slow(NamedTuple):
+    """The shares of requests that are slow, before and after, and the most that the share may have grown by."""
+
+    before: float
+    after: float
+    most: float
+
+
+def slow(measure: Pairs, rounds: Rounds, error: float) -> Slow:
+    """How many of these pairs' requests lie far above their surroundings.
+
+    Where there is no pair, it is the candidate that was slow. The growth is bounded as that of failures is.
+    """
+    before, after = ([score >= HALF for score in side] for side in measure.scores(0.0))
+    lost, count = len(rounds.lost), len(measure)
+    worse = sum(a and not b for b, a in zip(before, after, strict=True)) + lost
+    better = sum(b and not a for b, a in zip(before, after, strict=True))
+    return Slow(sum(before) / count, sum(after) / count, rates.grown(better, worse, count + lost, error))
 
 
 class Weighed(NamedTuple):
@@ -97,6 +112,7 @@ class Weighed(NamedTuple):
     error: float = 0.0
     fine: float = 0.0
     odds: Odds | None = None
+    slow: Slow | None = None
 
 
 class Failures(NamedTuple):
@@ -119,16 +135,14 @@ def failures(
     failed_before = before - len(answered(old)) if old else 0
     if not failed:
         return Failures("none", 1.0, 0.0)
-    half = error.fine / 2
     if old is None or not before:
         p, most = 1.0, rates.at_most(failed, count, error.fine)
     elif rounds is not None and rounds.tried:
         p = rates.paired_p(rounds.worse, rounds.better)
-        less = rates.at_least(rounds.better, rounds.tried, half)
-        most = rates.at_most(rounds.worse, rounds.tried, half) - less
+        most = rates.grown(rounds.better, rounds.worse, rounds.tried, error.fine)
     else:
         p = rates.unpaired_p(failed_before, before, failed, count)
-        most = rates.at_most(failed, count, half) - rates.at_least(failed_before, before, half)
+        most = rates.at_most(failed, count, error.fine / 2) - rates.at_least(failed_before, before, error.fine / 2)
     if p <= error.failing_each or (failed == count >= CERTAIN and failed_before < before):
         return Failures("regressed", p, most)
     return Failures("fine" if most <= policy.failures_for(probe, new.id) else "open", p, most)
