@@ -44,8 +44,11 @@ def beta(a: float, b: float, x: float) -> float:
     """
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):
-        return 1 - beta(b, a, 1 - x)  # the fraction converges fast only below its mean
+    # the fraction converges fast only below the mean
+    return 1 - _fraction(b, a, 1 - x) if x > (a + 1) / (a + b + 2) else _fraction(a, b, x)
+
+
+def _fraction(a: float, b: float, x: float) -> float:
     logs = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     fraction, c, d = 1.0, 1.0, 0.0
     for term in range(_TERMS):

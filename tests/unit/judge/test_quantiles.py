@@ -52,6 +52,13 @@ def test_fewer_degrees_of_freedom_are_never_less_careful(share: float, one: int,
     assert student(share, many) >= normal(share) - 1e-9
 
 
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.5, 0.5), (7.3, 7.3), (199.9, 0.1), (0.1, 3.7), (12.0, 90.5)])
+def test_the_incomplete_beta_function_is_had_where_its_two_forms_meet(a: float, b: float) -> None:
+    place = (a + 1) / (a + b + 2)
+    for x in (math.nextafter(place, 0), place, math.nextafter(place, 1)):
+        assert beta(a, b, x) + beta(b, a, 1 - x) == pytest.approx(1, abs=1e-9)
+
+
 @settings(deadline=None)
 @given(st.floats(0.1, 200), st.floats(0.1, 200), st.floats(0.001, 0.999))
 def test_the_incomplete_beta_function_is_a_share_and_symmetric(a: float, b: float, x: float) -> None:
