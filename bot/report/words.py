@@ -70,9 +70,13 @@ def interval(comparison: Comparison) -> str:
 
     >>> interval(Comparison(unit="ms", better="lower", low=1.1, high=1.3, confidence=0.95))
     '+10 % to +30 %'
+    >>> interval(Comparison(unit="ms", better="lower", low=1.9, high=2.7, confidence=0.95))
+    '×1.9 to ×2.7'
     """
     if comparison.low is None or comparison.high is None:
         return ""
+    if max(comparison.low, comparison.high) >= 2 and comparison.low > 1:
+        return f"×{number(comparison.low)} to ×{number(comparison.high)}"
     return f"{change(comparison.low)} to {change(comparison.high)}"
 
 
