@@ -153,7 +153,7 @@ def false_alarms(bench: Bench) -> None:
     """Suites in which anything is called worse that is not, at no difference and at the edge of the margin."""
     for scenario in SCENARIOS:
         for name, effect in (("A/A", SAME), ("+2 %", EDGE)):
-            found = bench.run(session, scenario, [effect] * METRICS, share=3)
+            found = bench.run(session, scenario, [effect] * METRICS, share=4)
             bar = "<= 0.05" if scenario != "cloud-instances" else ""
             bench.figures.say(f"suite false alarms, {scenario}, {name}", fmean(each.fails for each in found), bar)
 
@@ -249,7 +249,7 @@ def _share(series: Sequence[Decided], *words: str) -> float:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suites", type=int, default=60, help="suites for each figure (60)")
+    parser.add_argument("--suites", type=int, default=20, help="suites for each figure (20)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rivals.check()

@@ -14,7 +14,7 @@ from bot.judge.policy import Policy
 from bot.judge.scores import MIDDLE, TAIL
 from bot.judge.together import Together
 from bot.judge.track import EARLY, Track
-from bot.judge.weighing import Errors, Limits, Weighed
+from bot.judge.weighing import Errors, Limits, Weighed, errors
 from bot.model import Carried, Series, SeriesKey
 
 WIDEST = 2.0
@@ -59,6 +59,9 @@ class Suite:
         self._middle: dict[SeriesKey, Track] = {}
         self._tail: dict[SeriesKey, Track] = {}
         self._scores: dict[int, float] = {}
+        budget = errors(policy, 0, carried.sessions if carried else 0)
+        for error in (budget.fine, budget.together):
+            sequential.boundaries(error, policy.rounds, EARLY)  # now, and not between two rounds that are timed
         self._tests: dict[tuple[object, ...], float] = {}
 
     def update(self, key: SeriesKey, new: Series, old: Series) -> Rounds:
