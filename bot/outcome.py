@@ -80,12 +80,11 @@ async def keep(
     """
     out = request.out
     keep_partial(out, candidate, baseline)
-    page = html(verdict, candidate, baseline)
     write(out / "verdict.json", verdict.to_json())
     write(out / "comment.md", comment(verdict).encode())
     write(out / "summary.md", summary(verdict).encode())
     write(out / "report.txt", text(verdict).encode())
-    write(out / "report.html", page.encode())
+    write(out / "report.html", html(verdict, candidate, baseline).encode())
     path = out / "proof.zip"
     sealed = proof.write(
         path,
@@ -94,7 +93,6 @@ async def keep(
         candidate=candidate,
         baseline=baseline,
         folders={"candidate": out / "candidate", "baseline": out / "baseline"},
-        extra={"report/report.html": page.encode()},
     )
     try:
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)

@@ -1,6 +1,7 @@
 """The one place that strings the stages together: deploy, probe, judge, roll back or settle, keep."""
 
 import asyncio
+import contextlib
 import shutil
 import uuid
 from collections.abc import Callable
@@ -40,6 +41,10 @@ async def run(request: Request, log: Log = lambda _line: None) -> Outcome:
         ) from None
     except DeployError as error:
         raise DeployError(f"{error}; what was observed is in {work.save_partial()}") from error
+    except Exception:
+        with contextlib.suppress(OSError):  # it may be the disk that is full
+            log(f"what was observed is in {work.save_partial()}")
+        raise
 
 
 class _Pass:
@@ -225,8 +230,9 @@ class _Pass:
 
 def unobserved(spec: Spec, subject: Subject, vantage: str, reason: str) -> Run:
     """A run in which every probe of the spec is `not measured`, for one reason."""
+    redact = Redactor(spec.secrets).text
     return Run(
-        subject=subject,
+        subject=subject.model_copy(update={"url": redact(subject.url)}),
         started=now(),
         finished=now(),
         spec=spec.digest,

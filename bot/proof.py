@@ -13,16 +13,17 @@ from bot import spec as specs
 from bot.judge import judge
 from bot.model import Run, Verdict, canonical, digest, strict_json
 from bot.model.errors import FormatError, StabilityProofError, UsageError
-from bot.report import comment
+from bot.report import comment, html
 
 FORMAT = "stability-proof/proof@1"
 MANIFEST = "MANIFEST.json"
-CANDIDATE, BASELINE, SPEC, VERDICT, COMMENT = (
+CANDIDATE, BASELINE, SPEC, VERDICT, COMMENT, PAGE = (
     "candidate/run.json",
     "baseline/run.json",
     "stability.yml",
     "verdict.json",
     "report/comment.md",
+    "report/report.html",
 )
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -35,18 +36,17 @@ def write(
     candidate: Run,
     baseline: Run | None,
     folders: Mapping[str, Path],
-    extra: Mapping[str, bytes],
 ) -> str:
     """Write the proof and return its digest. The same inputs make the same bytes.
 
-    `folders` says where the evidence paths of `candidate` and `baseline` start; `extra` are further files by name.
+    `folders` says where the evidence paths of `candidate` and `baseline` start.
     """
     files: dict[str, bytes] = {
         SPEC: spec,
         VERDICT: verdict.to_json(),
         CANDIDATE: candidate.to_json(),
         COMMENT: comment(verdict).encode(),
-        **extra,
+        PAGE: html(verdict, candidate, baseline).encode(),
     }
     if baseline is not None:
         files[BASELINE] = baseline.to_json()
@@ -76,7 +76,7 @@ class Verification:
 
 
 def verify(path: Path) -> Verification:
-    """Recompute the verdict and its comment from what the proof holds, and say each difference.
+    """Recompute the verdict, its comment and its page from what the proof holds, and say each difference.
 
     Raises:
         UsageError: there is no such file, or it is not a proof.
@@ -103,6 +103,10 @@ def verify(path: Path) -> Verification:
         if again.to_json() != files[VERDICT]:
             differences += _verdict_differences(said, again, files[VERDICT])
         differences += _byte_differences(COMMENT, files.get(COMMENT, b""), comment(again).encode())
+        differences += _byte_differences(PAGE, files.get(PAGE, b""), html(again, candidate, baseline).encode())
+        for name, run in ((CANDIDATE, candidate), (BASELINE, baseline)):
+            if run is not None:
+                differences += _byte_differences(name, files[name], run.to_json())
     if differences:
         differences += _version_difference(files)
     return Verification(word, len(files), findings, tuple(differences))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.judge import sequential
-from bot.judge.pairing import Rounds
+from bot.judge.pairing import Rounds, answered
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled, Suite, blocks
 from bot.judge.weighing import Errors, errors, failures
@@ -50,7 +50,8 @@ class _Session:
         rounds = self._rounds.get(key)
         failing = failures(self._policy, key[0], new, old, rounds, error)
         if old is None or rounds is None or settled is None:
-            return "open" if failing.word == "open" else "fine"
+            enough = len(answered(new)) >= sequential.FIRST  # to record; what is not vouched for does not count
+            return "fine" if enough and failing.word != "open" else "open"
         words = {settled.middle[key].word, failing.word, settled.tail[key].word}
         if "regressed" in words:
             return "regressed"

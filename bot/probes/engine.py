@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bot.probes.probe import Unmeasurable
+from bot.probes.probe import OUR_FAULT, Unmeasurable
 
 if TYPE_CHECKING:
     import pycurl
@@ -83,6 +83,11 @@ class Engine:
             self._loop = Loop()
         self._loop.call(work)
 
+    def tell(self, work: "Callable[[Loop], None]") -> None:
+        """The same, where nobody waits for it: a thread that has ended has nothing left to let go of."""
+        with contextlib.suppress(Unmeasurable):
+            self.call(work)
+
     async def close(self) -> None:
         """Give up what is under way, and let go of all connections."""
         loop, self._loop = self._loop, None
@@ -99,6 +104,7 @@ class Loop:
         now: when it last looked (`time.perf_counter`).
         lag: by how many seconds that look was later than it was meant to be after the one before.
         closers: called when the thread ends, by whoever still waits for something.
+        fault: what of ours ended the thread, in words.
     """
 
     def __init__(self) -> None:
@@ -119,6 +125,7 @@ class Loop:
         self.youngest = self.now
         self._inbox: deque[Callable[[Loop], None]] = deque()
         self._stopped = False
+        self.fault: str | None = None
         self._stirred = False
         self._due = math.inf
         self._libcurls: tuple[list[int], list[int], list[int]] = ([], [], [])
@@ -129,15 +136,22 @@ class Loop:
         self.thread.start()
 
     def call(self, work: "Callable[[Loop], None]") -> None:
-        """Have something done in the thread; from any thread."""
+        """Have something done in the thread; from any thread.
+
+        Raises:
+            Unmeasurable: the thread has ended by a fault of ours.
+        """
         self._inbox.append(work)
+        if self.fault is not None:
+            raise failed(self.fault)
         with contextlib.suppress(OSError):  # it is full, so the thread will wake anyway; or closed
             self._sender.send(b"\0")
 
     def stop(self) -> None:
         """End the thread soon; from any thread."""
         self._stopped = True
-        self.call(lambda _: None)
+        with contextlib.suppress(Unmeasurable):  # it has ended already
+            self.call(lambda _: None)
 
     def at(self, when: float, work: Callable[[], None]) -> None:
         """Do something at a time."""
@@ -205,6 +219,8 @@ class Loop:
                 if self._transfers and (self._stirred or time.perf_counter() >= self._due):
                     self._perform(meant)
                 readable = self._wait()
+        except Exception as error:  # noqa: BLE001 - whoever waits, or asks from now on, is told; nobody waits for ever
+            self.fault = f"{type(error).__name__}: {error}"
         finally:
             self._end()
 
@@ -255,15 +271,23 @@ class Loop:
         return max(0.0, min(limits)) if limits else None
 
     def _end(self) -> None:
-        while self._inbox:  # whoever waits for one of these waits no longer than for the rest
-            self._inbox.popleft()(self)
+        # whoever waits for something in the inbox waits no longer than for the rest; one that fails holds up no other
+        while self._inbox:
+            with contextlib.suppress(Exception):
+                self._inbox.popleft()(self)
         for close in list(self.closers):
-            close()
+            with contextlib.suppress(Exception):
+                close()
         for handle in [*self._transfers, *self._spare]:
             self.drop(handle, reuse=False)
         self._multi.close()
         self._receiver.close()
         self._sender.close()
+
+
+def failed(fault: str) -> Unmeasurable:
+    """The thread has ended by a fault of ours: nothing can be said of the service."""
+    return Unmeasurable(f"the thread that takes time has failed: {fault}", OUR_FAULT)
 
 
 def authorities() -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from bot.probes.context import Context
 
 
+OUR_FAULT = "report this as a fault of stability-proof, with the command that repeats it"
+
+
 class Settings(BaseModel):
     """Part of the spec: its fields are YAML keys, and their docstrings the descriptions in the JSON Schema."""
 

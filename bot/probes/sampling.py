@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.probes.engine import Engine, Loop, Promise
+from bot.probes.engine import Engine, Loop, Promise, failed
 from bot.probes.request import Request
 from bot.safety.http import (
     BODY_LIMIT,
@@ -95,7 +95,7 @@ class Sampler:
             return await transfer.answer.future
         finally:
             if not transfer.over:
-                self._engine.call(transfer.give_up)
+                self._engine.tell(transfer.give_up)
 
 
 class _Transfer:
@@ -129,6 +129,10 @@ class _Transfer:
         self._finish()
 
     def _stopped(self) -> None:
+        if self._loop.fault is not None:
+            self._finish()
+            self.answer.fail(failed(self._loop.fault))  # a fault of ours is no failure of the service
+            return
         self._fail("closed", "given up before an answer came")
 
     def _send(self) -> None:
@@ -148,7 +152,7 @@ class _Transfer:
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(deadline, CONNECT_TIMEOUT) * 1000)))
         handle.setopt(pycurl.ENCODING, "gzip, deflate")
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
-        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers] + ["Expect:"])
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}".encode() for name, value in request.headers] + [b"Expect:"])
         handle.setopt(pycurl.WRITEFUNCTION, self._write)
         handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
         if self._direct:

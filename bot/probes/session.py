@@ -13,7 +13,7 @@ from bot.probes.engine import Engine
 from bot.probes.identity import Identity
 from bot.probes.login import Login
 from bot.probes.measuring import Measuring
-from bot.probes.probe import Probe, Unmeasurable
+from bot.probes.probe import OUR_FAULT, Probe, Unmeasurable
 from bot.probes.side import Side
 from bot.safety.redact import Redactor
 
@@ -22,7 +22,6 @@ AT_ONCE = 16
 GRACE = 10.0
 """Seconds beyond its own timeout after which a probe is given up; its own deadlines should have ended it before."""
 NEVER_OBSERVED = "interrupted before it was observed"
-OUR_FAULT = "report this as a fault of stability-proof, with the command that repeats it"
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,10 @@ class Session:
             observations.append(side.finished(name, probe, known))
         if self._measuring is not None and self._measuring.began:
             observations.append(self._measuring.control.observation(self._measuring.self_check))
+        text = self.plan.redactor.text
+        told = {"identity": dict(side.witness.told()), "url": text(side.subject.url)}
         return Run(
-            subject=side.subject.model_copy(update={"identity": dict(side.witness.told())}),
+            subject=side.subject.model_copy(update=told),
             started=self._started,
             finished=_now(),
             spec=self.plan.spec,

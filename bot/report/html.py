@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
-WIDTH, HEIGHT = 560, 90
+WIDTH, HEIGHT, EDGE = 560, 90, 3
 
 
 class Plot(NamedTuple):
@@ -53,7 +53,10 @@ def _plot(title: str, series: Series, other: Series | None) -> Plot:
     top = top * 1.1 or 1.0
 
     def placed(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-        return tuple((round(x / rounds * WIDTH, 1), round(HEIGHT - min(y / top, 1.0) * HEIGHT, 1)) for x, y in points)
+        inner = WIDTH - 2 * EDGE  # so that no dot of the first or the last round is cut
+        return tuple(
+            (round(EDGE + x / rounds * inner, 1), round(HEIGHT - min(y / top, 1.0) * HEIGHT, 1)) for x, y in points
+        )
 
     return Plot(title, series.unit, words.quantity(top, series.unit), placed(before), placed(after))
 

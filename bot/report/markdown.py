@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.model import Finding, Verdict
 from bot.report import words
 from bot.report.view import Links, View
-from bot.safety.escape import Markdown, code_span, fence, link, prose
+from bot.safety.escape import Markdown, code_span, fence, link, prose, sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -70,6 +70,6 @@ def _environment() -> "Environment":
         trim_blocks=False,
     )
     environment.globals.update(
-        words=words, prose=prose, code=code_span, fence=fence, link=link, safe=Markdown, mark=_mark
+        words=words, prose=prose, sentence=sentence, code=code_span, fence=fence, link=link, safe=Markdown, mark=_mark
     )
     return environment

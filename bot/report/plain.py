@@ -37,8 +37,9 @@ def text(verdict: Verdict) -> str:
 
 
 def _lines(finding: Finding) -> list[str]:
+    values = f"{words.before(finding)} -> {words.after(finding)}"
     change = words.change(finding.comparison.ratio) if finding.comparison else finding.status
-    lines = [f"{finding.id} [{finding.severity}]  {words.before(finding)} -> {words.after(finding)}  {change}"]
+    lines = [f"{finding.id} [{finding.severity}]  {values}" + (f"  {change}" if not values.endswith(change) else "")]
     if finding.comparison is not None:
         lines.append(f"  {words.sure(finding)}")
     if finding.expected and finding.status in words.BAD:

@@ -110,8 +110,8 @@ class View:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What repeats the failures, each once."""
-        wanted = [each.reproduce for each in (*self.worse, *self.missing) if each.reproduce]
+        """What repeats the failures, each once; what was not measured, where nothing failed."""
+        wanted = [each.reproduce for each in self.worse or self.missing if each.reproduce]
         return tuple(dict.fromkeys(wanted))[:5]
 
 

@@ -35,6 +35,15 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def count(number: int, one: str, many: str) -> str:
+    """So many of something.
+
+    >>> count(1, "mouse", "mice"), count(3, "mouse", "mice")
+    ('1 mouse', '3 mice')
+    """
+    return f"{number} {one if number == 1 else many}"
+
+
 def quantity(value: float | None, unit: str) -> str:
     """A number with its unit; milliseconds become seconds where that reads better.
 

@@ -87,3 +87,16 @@ def prose(text: str, limit: int = 600) -> Markdown:
     """
     line = _STARTS_A_REFERENCE.sub("\u2060", terminal(text, limit))
     return Markdown(_MARKUP.sub(r"\\\1", line))
+
+
+def sentence(text: str, limit: int = 600) -> Markdown:
+    """The same, with what stands between two backticks, such as a key of the spec, in a code span.
+
+    >>> sentence("widen it (`judge: budget`), *please*")
+    'widen it (`judge: budget`), \\\\*please\\\\*'
+    """
+    parts = terminal(text, limit).split("`")
+    # an odd backtick, an empty pair, or two spans that touch: what belongs together is anybody's guess
+    if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1:-1]):
+        return prose(text, limit)
+    return Markdown("".join(code_span(part) if number % 2 else prose(part) for number, part in enumerate(parts)))

@@ -97,7 +97,7 @@ GET: dict[str, Any] = {"http": "GET /it", "timeout": "300ms"}
 async def test_what_a_service_does_wrong_is_broken_and_said_in_words(
     tmp_path: Path, route: servers.Route, fields: dict[str, Any], check: str, said: str
 ) -> None:
-    timeout = "2s" if route is servers.endless else "300ms"
+    timeout = "300ms" if route in (servers.never, servers.drip) else "5s"
     async with service({"GET /it": route}) as up:
         found = await observed(tmp_path, up.url, GET | {"timeout": timeout} | fields)
     assert found.state == "broken"
@@ -209,7 +209,7 @@ async def test_answers_of_another_revision_are_no_measurement(tmp_path: Path, id
 
 GOLDEN = "agent_started agent_thinking* (tool_executing tool_completed)* agent_completed"
 EVENTS = GOLDEN.replace("*", "").replace("(", "").replace(")", "").split()
-TALK = {"websocket": "/ws", "send": {"type": "execute_agent"}, "events": GOLDEN, "within": "300ms", "close": 1000}
+TALK = {"websocket": "/ws", "send": {"type": "execute_agent"}, "events": GOLDEN, "within": "1s", "close": 1000}
 
 
 async def test_a_golden_path_is_measured_from_creation_to_close(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ async def test_handshakes_that_get_no_answer_are_told_apart(tmp_path: Path) -> N
 
 
 async def test_a_close_that_the_service_has_to_make_is_waited_for(tmp_path: Path) -> None:
-    refusal = {"websocket": "/ws", "send": "hello", "events": "error", "close": 1008, "within": "300ms"}
+    refusal = {"websocket": "/ws", "send": "hello", "events": "error", "close": 1008, "within": "1s"}
     async with sockets(servers.plays("error", code=1008)) as url:
         assert (await observed(tmp_path, url, {"journey": [refusal]})).state == "measured"
     async with sockets(servers.plays("error")) as url:

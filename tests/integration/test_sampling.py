@@ -15,6 +15,7 @@ import pytest
 
 from bot.probes.engine import Engine
 from bot.probes.lateness import vouched
+from bot.probes.probe import Unmeasurable
 from bot.probes.request import Request
 from bot.probes.sampling import Sampler, Unheard
 from bot.probes.steps.conversation import Conversation, Ended
@@ -262,3 +263,23 @@ async def test_a_flood_of_messages_is_taken_in_order_and_not_all_at_once() -> No
     assert [each.said for each in found] == [str(number) for number in range(5000)]
     assert [each.at for each in found] == sorted(each.at for each in found)
     assert max(each.late for each in found) > 0.15  # what was held back is not vouched for
+
+
+async def test_a_fault_of_the_thread_is_told_at_once_to_whoever_waits_and_to_whoever_asks_later() -> None:
+    async with service({"GET /it": servers.never}) as up:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        waiting = asyncio.create_task(sampler.ask(get(up.url), 30.0))
+        await asyncio.sleep(0.1)
+
+        def broken(_loop: Any) -> None:
+            raise ZeroDivisionError("a fault of ours")
+
+        engine.call(broken)
+        began = time.perf_counter()
+        with pytest.raises(Unmeasurable, match="ZeroDivisionError"):
+            await waiting
+        with pytest.raises(Unmeasurable, match="ZeroDivisionError"):
+            await sampler.ask(get(up.url), 30.0)
+        assert time.perf_counter() - began < 10
+        await engine.close()

@@ -107,7 +107,7 @@ class Conversation:
         try:
             return await line.opened.future
         except asyncio.CancelledError:
-            self._engine.call(lambda _: line.drop())
+            self._engine.tell(lambda _: line.drop())
             raise
 
     def _new_line(
@@ -166,7 +166,7 @@ class Conversation:
             line.messages.put_nowait(item)  # it stays over, however often one asks
             raise self._ended(item)
         if line.took(item):
-            self._engine.call(line.resume)
+            self._engine.tell(line.resume)
         said = item.said
         self.note("<", said if isinstance(said, str) else f"({len(said):,} bytes)", item.at)
         self._last = item

@@ -236,3 +236,12 @@ def test_a_watch_without_a_baseline_wants_enough_to_record() -> None:
     look = watch(policy(timed=True))
     assert look({key: series([*latencies(1, 10)])}, {}) == (frozenset(), False)
     assert look({key: series([*latencies(1, 20)])}, {}) == (frozenset({key}), True)
+    spoilt = series([*latencies(1, 24)])
+    rows = tuple((*row, row[0] not in (3, 9)) for row in spoilt.samples)
+    short, enough = (
+        spoilt.model_copy(update={"columns": (*spoilt.columns, "vouched"), "samples": rows[:count]})
+        for count in (21, 22)
+    )
+    look = watch(policy(timed=True))
+    assert look({key: short}, {}) == (frozenset(), False)
+    assert look({key: enough}, {}) == (frozenset({key}), True)

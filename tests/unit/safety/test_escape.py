@@ -10,7 +10,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.safety.escape import Markdown, code_span, fence, link, prose, terminal
+from bot.safety.escape import Markdown, code_span, fence, link, prose, sentence, terminal
 
 HOSTILE = (
     "@org/team",
@@ -80,6 +80,22 @@ def test_prose_is_text_without_markup_mention_link_or_reference(text: str) -> No
     assert "<!--" not in found
     assert not re.search(r"@[\w-]|#\d", plain(found))
     assert "".join(plain(found).removeprefix("x").split()).replace("\u2060", "") == "".join(terminal(text, 600).split())
+
+
+@given(st.one_of(TEXTS, st.lists(st.sampled_from([*HOSTILE, "key", "`judge: x`", "` a", "a`b"])).map("".join)))
+def test_a_sentence_is_text_and_code_and_stays_in_its_cell(text: str) -> None:
+    found = rendered(f"| a | b |\n|---|---|\n| x {sentence(text)} | end |\n")
+
+    assert found.count("<td>") == 2
+    assert set(re.findall(r"</?(\w+)", found)) <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
+    cell = plain(found.split("<td>")[1].split("</td>")[0]).removeprefix("x")
+    outside = html.unescape(re.sub(r"<code>.*?</code>", "", found.split("<td>")[1]))
+    assert not re.search(r"@[\w-]|#\d", outside)
+    assert re.sub(r"[\s`\u2060]", "", cell) == re.sub(r"[\s`\u2060]", "", terminal(text, 600))
+
+
+def test_a_key_between_backticks_is_code() -> None:
+    assert rendered(sentence("widen it (`judge: budget`)")) == "<p>widen it (<code>judge: budget</code>)</p>\n"
 
 
 @given(TEXTS)
