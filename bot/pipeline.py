@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shlex
 import shutil
 import uuid
 from collections.abc import Callable
@@ -120,8 +121,23 @@ class _Pass:
         if len(broken) < len(observed.observations):
             await self.session.measure(watch(self.spec.policy, carried))
         candidate_run, baseline_run = self.session.runs()
-        candidate_run = candidate_run.model_copy(update={"carried": carried})
+        candidate_run = self._repeatable(candidate_run).model_copy(update={"carried": carried})
         return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)
+
+    def _repeatable(self, run: Run) -> Run:
+        """The run with commands that repeat it when the process that was asked is gone."""
+        assert self.spec.target is not None
+        if self.spec.target.lasts:
+            return run
+        words = ["stability-proof", "run", *(["--commit", run.subject.commit] if run.subject.commit else [])]
+        again = {"reproduce": shlex.join(words)}
+        return run.model_copy(
+            update={
+                "observations": tuple(
+                    each.model_copy(update=again) if each.reproduce else each for each in run.observations
+                )
+            }
+        )
 
     async def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """What an inconclusive session of the same two revisions has left to this one."""

@@ -26,6 +26,7 @@ class ProcessTarget(Recipe):
     """A process on this machine, one work tree a revision."""
 
     kind: ClassVar[str] = "process"
+    lasts: ClassVar[bool] = False
 
     port: int = Field(0, ge=0, le=65535)
     """The public port on 127.0.0.1; 0 takes a free one, and the same one again."""

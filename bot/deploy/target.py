@@ -63,6 +63,8 @@ class Target(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: ClassVar[str]
+    lasts: ClassVar[bool] = True
+    """Whether what a probe asked can still be asked when the bot has ended."""
 
     def open(self, context: DeployContext) -> AbstractAsyncContextManager[Deployer]:
         """Open the target. Leaving it before `settle` puts the previous revision back."""

@@ -69,7 +69,7 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Se
     severity = basis.at_most("major")
     if weighed.measure is None:
         return _too_little(basis, new, shown, weighed)
-    comparison = shown.model_copy(update=_numbers(new.better, weighed))
+    comparison = shown.model_copy(update={**_medians(weighed), **_numbers(new.better, weighed)})
     sessions = settled.sessions(basis.name, new.id)
     if sessions > 1 and weighed.odds is not None:
         comparison = _resumed(comparison, weighed, sessions)
@@ -90,6 +90,15 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Se
         won = weighed.odds.worse if weighed.word == "regressed" else weighed.odds.fine
         why = f"shown by {sessions} sessions together: the odds for it are {math.exp(min(won, MOST_ODDS)):.3g} to 1"
     return basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+
+
+def _medians(weighed: Weighed) -> dict[str, float]:
+    """Of the rounds that decided: of all others the ratio says nothing."""
+    used = weighed.rounds.pairs[: len(weighed.measure or ())]
+    return {
+        "before": six(location.median([pair.before for pair in used])),
+        "after": six(location.median([pair.after for pair in used])),
+    }
 
 
 def _resumed(comparison: Comparison, weighed: Weighed, sessions: int) -> Comparison:

@@ -152,7 +152,9 @@ class _Transfer:
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(deadline, CONNECT_TIMEOUT) * 1000)))
         handle.setopt(pycurl.ENCODING, "gzip, deflate")
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
-        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}".encode() for name, value in request.headers] + [b"Expect:"])
+        handle.setopt(
+            pycurl.HTTPHEADER, [f"{name}: {value}".encode() for name, value in request.headers] + [b"Expect:"]
+        )
         handle.setopt(pycurl.WRITEFUNCTION, self._write)
         handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
         if self._direct:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.model import digest
 from tests import events
 from tests.end_to_end import shop as shops
 from tests.end_to_end.shop import Shop, wait_for
@@ -224,6 +225,27 @@ def test_nothing_there_is_known_in_a_moment(shop: Shop) -> None:
 
     assert ended.returncode == 1, ended.stderr
     assert {"broken"} == {each["state"] for each in json.loads((shop.folder / "run.json").read_text())["observations"]}
+
+
+def test_a_page_that_was_made_by_somebody_else_is_no_part_of_a_proof(open_shop: Shop, tmp_path: Path) -> None:
+    """Not even with a list of digests that fits it: the page is made again, as the comment is."""
+    import zipfile
+
+    with zipfile.ZipFile(open_shop.folder / "out" / "proof.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name, change in (("report/report.html", (b"First run", b"Stable")), ("candidate/run.json", (b'":"', b'": "'))):
+        forged = {**files, name: files[name].replace(*change)}
+        assert forged != files
+        listed = {each: digest(data) for each, data in forged.items() if each != "MANIFEST.json"}
+        manifest = {**json.loads(files["MANIFEST.json"]), "files": listed}
+        with zipfile.ZipFile(tmp_path / "forged.zip", "w") as archive:
+            for each, data in {**forged, "MANIFEST.json": json.dumps(manifest).encode()}.items():
+                archive.writestr(each, data)
+
+        ended = open_shop.run("verify", str(tmp_path / "forged.zip"))
+
+        assert ended.returncode == 1
+        assert f"{name}: differs from its recomputation" in ended.stdout
 
 
 def test_every_byte_of_a_run_is_covered_by_the_proof(open_shop: Shop, tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ def test_the_same_again_is_fine_and_says_what_it_would_have_seen() -> None:
     assert found.comparison.would_have_seen == pytest.approx(1.09, abs=0.03)
 
 
+def test_before_and_after_are_those_of_the_rounds_that_decided() -> None:
+    """What is measured after a series was decided is no part of the ratio, and none of the numbers beside it."""
+    later = [1000.0] * 100
+    found = timing([*latencies(1, 60, ratio=1.3), *later], [*latencies(2, 60), *later])
+    assert found.comparison is not None
+    assert found.comparison.pairs <= 60
+    assert found.comparison.before == pytest.approx(40, rel=0.1)
+    assert found.comparison.after == pytest.approx(52, rel=0.1)
+
+
 def test_a_clear_speed_up_has_improved() -> None:
     found = timing(latencies(1, 60, ratio=0.7), latencies(2, 60))
     assert found.status == "improved"
