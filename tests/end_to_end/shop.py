@@ -73,6 +73,11 @@ judge: {budget: {latency: 100%}, floor: {latency: 50ms}, tolerance: 2000%, time:
 """
 
 
+def _as_from_a_terminal() -> None:
+    """The tests may themselves run under `nohup`, which would have all that they start ignore the hang-up."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def git(folder: Path, *words: str) -> str:
     """Run git in a folder, untouched by this machine's configuration."""
     environment = {
@@ -128,6 +133,7 @@ class Shop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_as_from_a_terminal,
         )
 
     def run_within(self, limits: str, *words: str) -> "subprocess.CompletedProcess[str]":

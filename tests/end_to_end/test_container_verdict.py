@@ -69,10 +69,10 @@ def findings(comment: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     running: list[StandIn] = []
 
-    def make(name: str) -> Stage:
+    def make(name: str, stock: str = f"# apples\n{shops.HEALTHY}") -> Stage:
         shop = Shop(tmp_path / name / "shop")
         spec = shop.folder / "stability.yml"
         spec.write_text(spec.read_text().replace(f", port: {shop.port}, keep: true", ""))
@@ -80,7 +80,7 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
         github = StandIn(host="0.0.0.0", public_host=host_address())
         github.start()
         running.append(github)
-        return Stage(github, shop, shop.commit(shops.HEALTHY), shop.commit(f"# apples\n{shops.HEALTHY}"))
+        return Stage(github, shop, shop.commit(shops.HEALTHY), shop.commit(stock))
 
     yield make
     for each in running:
@@ -116,10 +116,24 @@ def prepared(runner: Runner, stage: Stage, environment: Mapping[str, str]) -> Ru
     return runner
 
 
+ENDS = [
+    pytest.param(f"# apples\n{shops.HEALTHY}", 0, "stable", ("closed", "completed"), "success", id="stable"),
+    pytest.param(shops.BROKEN_JSON, 1, "unstable", ("open", "reopened"), "failure", id="unstable"),
+]
+
+
+@pytest.mark.parametrize(("stock", "exit_code", "verdict", "issue", "gate"), ENDS)
 def test_the_container_leaves_what_the_command_line_leaves(
-    runner: Runner, make_stage: Callable[[str], Stage], tmp_path: Path
+    runner: Runner,
+    make_stage: Callable[..., Stage],
+    tmp_path: Path,
+    stock: str,
+    exit_code: int,
+    verdict: str,
+    issue: tuple[str, str],
+    gate: str,
 ) -> None:
-    alone, contained = make_stage("alone"), make_stage("contained")
+    alone, contained = make_stage("alone", stock), make_stage("contained", stock)
     kept = ("verdict", "risk", "readiness", "exit-code", "regressed", "proof-path")
 
     assert by_itself(alone, alone.pushed(tmp_path / "a1"))[1]["verdict"] == "first run"
@@ -127,20 +141,21 @@ def test_the_container_leaves_what_the_command_line_leaves(
     code, said = by_itself(alone, alone.merged(tmp_path / "a2"))
     contained_code, contained_said = in_container(runner, contained, contained.merged(tmp_path / "c2"))
 
-    assert code == contained_code == 0
+    assert code == contained_code == exit_code
     assert {key: said[key] for key in kept} == {key: contained_said[key] for key in kept}
-    assert said["verdict"] == "stable"
+    assert said["verdict"] == verdict
     left = alone.left()
     assert left == contained.left()
-    assert left["issue"] == ("closed", "completed")
-    assert left["status"][2] == "success"
-    assert left["check"][1:] == ("completed", "success")
+    assert left["issue"] == issue
+    assert left["status"][2] == gate
+    assert left["check"][1:] == ("completed", gate)
     assert [number for number, *_ in left["comments"]] == [1, 2]
+    assert any("rollback/" in row for row in left["comments"][1][2]) == (verdict == "unstable")
     assert "stability-baseline-shop-test-last-good" in left["artifacts"]
 
 
 def test_what_a_killed_container_left_open_is_closed_after_the_job(
-    runner: Runner, make_stage: Callable[[str], Stage], tmp_path: Path
+    runner: Runner, make_stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
     stage = make_stage("killed")
     silent = stage.shop.commit(shops.SILENT)
