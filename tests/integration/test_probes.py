@@ -97,7 +97,7 @@ GET: dict[str, Any] = {"http": "GET /it", "timeout": "300ms"}
 async def test_what_a_service_does_wrong_is_broken_and_said_in_words(
     tmp_path: Path, route: servers.Route, fields: dict[str, Any], check: str, said: str
 ) -> None:
-    timeout = "300ms" if route in (servers.never, servers.drip) else "5s"
+    timeout = {servers.never: "300ms", servers.drip: "2s"}.get(route, "5s")
     async with service({"GET /it": route}) as up:
         found = await observed(tmp_path, up.url, GET | {"timeout": timeout} | fields)
     assert found.state == "broken"
