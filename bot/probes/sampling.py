@@ -10,7 +10,7 @@ import errno
 import io
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.probes.engine import Engine, Loop, Promise, failed
 from bot.probes.request import Request
@@ -105,6 +105,7 @@ class _Transfer:
         self.answer = Promise[Timed]()
         self.over = False
         self._request, self._deadline, self._planned, self._direct = request, deadline, planned, direct
+        self._limit = request.limit or BODY_LIMIT
         self._body, self._heads = io.BytesIO(), list[bytes]()
         self._handle: pycurl.Curl | None = None
         self._begun = 0.0
@@ -157,6 +158,7 @@ class _Transfer:
         )
         handle.setopt(pycurl.WRITEFUNCTION, self._write)
         handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
+        handle.setopt(pycurl.HTTP_VERSION, _version(pycurl, request))
         if self._direct:
             handle.setopt(pycurl.PROXY, "")
         if request.method == "HEAD":
@@ -166,18 +168,18 @@ class _Transfer:
             handle.setopt(pycurl.CUSTOMREQUEST, request.method)
 
     def _write(self, data: bytes) -> int:
-        return self._body.write(data) if self._body.tell() + len(data) <= BODY_LIMIT else -1
+        return self._body.write(data) if self._body.tell() + len(data) <= self._limit else -1
 
     def _done(self, code: int, message: str) -> None:
         assert self._handle is not None
         status = self._handle.getinfo(self._loop.pycurl.RESPONSE_CODE)
         refused = self._handle.getinfo(self._loop.pycurl.OS_ERRNO) == errno.ECONNREFUSED
         if code and not status:
-            words = "connection refused" if code == 7 and refused else _words(code, message, self._deadline)
+            words = "connection refused" if code == 7 and refused else self._words(code, message)
             self._fail(_FAILURES.get(code, "garbage"), words)
             return
-        incomplete = _words(code, message, self._deadline) if code else None
-        reason, headers = _parsed(self._heads)
+        incomplete = self._words(code, message) if code else None
+        version, reason, headers = _parsed(self._heads)
         seconds, phases = self._times(self._handle)
         answer = Timed(
             status=status,
@@ -185,6 +187,7 @@ class _Transfer:
             headers=headers,
             body=self._body.getvalue(),
             seconds=seconds,
+            version=version,
             incomplete=incomplete,
             sent=self._origin(),
             late=self._late(),
@@ -192,6 +195,18 @@ class _Transfer:
         )
         self._finish()
         self.answer.give(answer)
+
+    def _words(self, code: int, message: str) -> str:
+        known = {
+            7: "no connection",
+            16: "it does not speak HTTP/2",
+            28: f"no whole answer within {self._deadline:g} s",
+            52: "the connection was closed before an answer came",
+            56: "the connection was closed before an answer came",
+            _BROKEN_OFF: "it broke off",
+            _TOO_LONG: f"it is longer than {self._limit:,} bytes",
+        }
+        return known.get(code, message or f"libcurl's error {code}")
 
     def _times(self, handle: "pycurl.Curl") -> tuple[float, Phases]:
         pycurl = self._loop.pycurl
@@ -233,26 +248,23 @@ def _ms(seconds: float) -> float:
     return max(0.0, seconds * 1000)
 
 
-def _words(code: int, message: str, deadline: float) -> str:
-    known = {
-        7: "no connection",
-        28: f"no whole answer within {deadline:g} s",
-        52: "the connection was closed before an answer came",
-        56: "the connection was closed before an answer came",
-        _BROKEN_OFF: "it broke off",
-        _TOO_LONG: f"it is longer than {BODY_LIMIT:,} bytes",
-    }
-    return known.get(code, message or f"libcurl's error {code}")
+def _version(pycurl: Any, request: Request) -> int:
+    """What both clients speak, or HTTP/2: offered in TLS, and without it spoken from the first byte on."""
+    if not request.http2:
+        return int(pycurl.CURL_HTTP_VERSION_1_1)
+    tls = request.url.startswith("https:")
+    return int(pycurl.CURL_HTTP_VERSION_2TLS if tls else pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
 
 
-def _parsed(lines: list[bytes]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    reason, headers = "", list[tuple[str, str]]()
+def _parsed(lines: list[bytes]) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    version, reason, headers = "HTTP/1.1", "", list[tuple[str, str]]()
     for raw in lines:
         line = raw.decode("utf-8", "replace").strip()
         if line.startswith("HTTP/") and ":" not in line.split(" ", 1)[0]:
             # another status line (100 Continue came before): what was collected belonged to that one
-            reason, headers = line.split(" ", 2)[2] if line.count(" ") > 1 else "", []
+            version, _, rest = line.partition(" ")
+            reason, headers = rest.partition(" ")[2], []
         elif ":" in line:
             name, value = line.split(":", 1)
             headers.append((name.strip().lower(), value.strip()))
-    return reason, tuple(headers)
+    return version, reason, tuple(headers)
