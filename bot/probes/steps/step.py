@@ -128,6 +128,13 @@ class Step(Settings):
         """The steps inside it, by the names of branches; a single branch has none."""
         return {}
 
+    def check_known(self, place: str, known: frozenset[str]) -> None:
+        """Hold what it needs after its steps against what is captured by then.
+
+        Raises:
+            ValueError: something is not.
+        """
+
     def signs_in(self) -> frozenset[str]:
         """The logins that it uses itself."""
         return frozenset({self.login} if self.login else ())
