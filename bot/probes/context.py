@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bot.probes.sampling import Sampler
+    from bot.probes.streaming import Stream
     from bot.safety.http import Answer
 
 TEXT = "text/plain; charset=utf-8"
@@ -91,11 +92,18 @@ class Context:
 
     async def time(self, request: Request, deadline: float, planned: float | None = None) -> "Answer":
         """Ask once, now or at a planned time, over a connection that is kept, by a client fit for timing."""
+        return await self._timing().ask(request, deadline, planned)
+
+    async def stream(self, request: Request, deadline: float, planned: float | None = None) -> "Stream":
+        """The same, to be read as it comes; whoever has it must stop it."""
+        return await self._timing().stream(request, deadline, planned)
+
+    def _timing(self) -> "Sampler":
         from bot.probes.sampling import Sampler
 
         if self._sampler is None:
             self._sampler = Sampler(self.url, self.engine)
-        return await self._sampler.ask(request, deadline, planned)
+        return self._sampler
 
     async def credential(self, name: str, deadline: float) -> Credential:
         """The credential of a login. Signed in once for all probes of this revision, and again before it expires.

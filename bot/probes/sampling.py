@@ -28,6 +28,8 @@ from bot.safety.http import (
 if TYPE_CHECKING:
     import pycurl
 
+    from bot.probes.streaming import Stream
+
 _FAILURES: dict[int, Failure] = {
     5: "unknown host",
     6: "unknown host",
@@ -86,10 +88,8 @@ class Sampler:
 
     async def ask(self, request: Request, deadline: float, planned: float | None = None) -> Timed:
         """Ask once, now or at the `planned` time (`time.perf_counter`); see `bot.safety.http.ask` for what is raised."""
-        if not self._checked:
-            await asyncio.to_thread(refuse_link_local, self._url)
-            self._checked = True
-        transfer = _Transfer(request, deadline, planned, direct=self._near)
+        await self._allowed()
+        transfer = Transfer(request, deadline, planned, direct=self._near)
         self._engine.call(transfer.begin)
         try:
             return await transfer.answer.future
@@ -97,8 +97,22 @@ class Sampler:
             if not transfer.over:
                 self._engine.tell(transfer.give_up)
 
+    async def stream(self, request: Request, deadline: float, planned: float | None = None) -> "Stream":
+        """The same, to be read as it comes; whoever has it must stop it."""
+        from bot.probes.streaming import Stream
 
-class _Transfer:
+        await self._allowed()
+        stream = Stream(request, deadline, planned, direct=self._near)
+        self._engine.call(stream.begin)
+        return stream
+
+    async def _allowed(self) -> None:
+        if not self._checked:
+            await asyncio.to_thread(refuse_link_local, self._url)
+            self._checked = True
+
+
+class Transfer:
     """One request on its way; made in the event loop, and then the engine's."""
 
     def __init__(self, request: Request, deadline: float, planned: float | None, *, direct: bool) -> None:
@@ -179,7 +193,7 @@ class _Transfer:
             self._fail(_FAILURES.get(code, "garbage"), words)
             return
         incomplete = self._words(code, message) if code else None
-        version, reason, headers = _parsed(self._heads)
+        version, _, reason, headers = parsed(self._heads)
         seconds, phases = self._times(self._handle)
         answer = Timed(
             status=status,
@@ -211,16 +225,22 @@ class _Transfer:
     def _times(self, handle: "pycurl.Curl") -> tuple[float, Phases]:
         pycurl = self._loop.pycurl
         total, first = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.STARTTRANSFER_TIME)
-        ready, dns, connect, tls = 0.0, None, None, None
+        ready, dns, connect, tls = self._ready(handle), None, None, None
         if handle.getinfo(pycurl.NUM_CONNECTS):
             looked_up, connected = handle.getinfo(pycurl.NAMELOOKUP_TIME), handle.getinfo(pycurl.CONNECT_TIME)
             shaken = handle.getinfo(pycurl.APPCONNECT_TIME)
             dns, connect = _ms(looked_up), _ms(connected - looked_up)
             tls = _ms(shaken - connected) if shaken else None
-            ready = shaken or connected
         # not libcurl's own mark for it, which it makes only when the kernel has had the request, and may have run others
         shift = -ready if self._planned is None else self._begun - self._planned
         return max(0.0, total + shift), Phases(_ms(first + shift) if first else None, dns, connect, tls)
+
+    def _ready(self, handle: "pycurl.Curl") -> float:
+        """Seconds until the connection was up; none for one that was kept."""
+        pycurl = self._loop.pycurl
+        if not handle.getinfo(pycurl.NUM_CONNECTS):
+            return 0.0
+        return float(handle.getinfo(pycurl.APPCONNECT_TIME) or handle.getinfo(pycurl.CONNECT_TIME))
 
     def _origin(self) -> float:
         return self._begun if self._planned is None else self._planned
@@ -256,15 +276,17 @@ def _version(pycurl: Any, request: Request) -> int:
     return int(pycurl.CURL_HTTP_VERSION_2TLS if tls else pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
 
 
-def _parsed(lines: list[bytes]) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    version, reason, headers = "HTTP/1.1", "", list[tuple[str, str]]()
+def parsed(lines: list[bytes]) -> tuple[str, int, str, tuple[tuple[str, str], ...]]:
+    """Version, status, reason and headers out of the lines of a head, or of several."""
+    version, status, reason, headers = "HTTP/1.1", 0, "", list[tuple[str, str]]()
     for raw in lines:
         line = raw.decode("utf-8", "replace").strip()
         if line.startswith("HTTP/") and ":" not in line.split(" ", 1)[0]:
             # another status line (100 Continue came before): what was collected belonged to that one
             version, _, rest = line.partition(" ")
-            reason, headers = rest.partition(" ")[2], []
+            code, _, reason = rest.partition(" ")
+            status, headers = int(code) if code.isascii() and code.isdigit() else 0, []
         elif ":" in line:
             name, value = line.split(":", 1)
             headers.append((name.strip().lower(), value.strip()))
-    return version, reason, tuple(headers)
+    return version, status, reason, tuple(headers)

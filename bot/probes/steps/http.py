@@ -188,7 +188,7 @@ class HttpCall(Body):
     def _judge(self, answer: "Answer", run: Run, result: Result, evidence: str | None, wanted: dict[str, str]) -> None:
         ok = self.expect.status_fits(answer.status)
         result.check(
-            "status", ok=ok, expected=self.expect.status_words(), actual=_status(answer.status), evidence=evidence
+            "status", ok=ok, expected=self.expect.status_words(), actual=phrased(answer.status), evidence=evidence
         )
         if self.expect.version is not None:
             version, expected = answer.version, f"HTTP/{self.expect.version}"
@@ -289,7 +289,8 @@ def _note(outcome: "Answer | Unanswered", run: Run, result: Result) -> None:
     result.sent = outcome.sent if result.sent is None else result.sent
 
 
-def _status(status: int) -> str:
+def phrased(status: int) -> str:
+    """A status as a reader knows it: `404 Not Found`."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

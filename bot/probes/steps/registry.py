@@ -7,6 +7,7 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 from bot.probes.steps.http import HttpStep
 from bot.probes.steps.parallel import ParallelStep
 from bot.probes.steps.repeat import RepeatStep
+from bot.probes.steps.sse import SseStep
 from bot.probes.steps.step import Step
 from bot.probes.steps.wait import WaitStep
 from bot.probes.steps.websocket import WebSocketStep
@@ -14,6 +15,7 @@ from bot.probes.steps.websocket import WebSocketStep
 STEPS: dict[str, type[Step]] = {
     "http": HttpStep,
     "websocket": WebSocketStep,
+    "sse": SseStep,
     "wait": WaitStep,
     "repeat": RepeatStep,
     "parallel": ParallelStep,
@@ -33,7 +35,7 @@ def _by_its_key(data: object, _handler: ValidatorFunctionWrapHandler) -> Step:
 
 
 AnyStep = Annotated[
-    HttpStep | WebSocketStep | WaitStep | RepeatStep | ParallelStep,
+    HttpStep | WebSocketStep | SseStep | WaitStep | RepeatStep | ParallelStep,
     WrapValidator(_by_its_key),
 ]
 
