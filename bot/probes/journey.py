@@ -24,6 +24,7 @@ class JourneyProbe(Probe):
 
     kind: ClassVar[str] = "journey"
     default_severity: ClassVar[Severity] = "critical"
+    mostly_waits: ClassVar[bool] = True
 
     journey: tuple[AnyStep, ...] = Field(min_length=1)
     """The steps, in order."""
