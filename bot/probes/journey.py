@@ -12,7 +12,7 @@ from bot.probes.curl import again
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, fresh
 from bot.probes.steps.registry import AnyStep
-from bot.probes.steps.sequence import Placed, check_names, everywhere, flat, in_order, numbered, titled
+from bot.probes.steps.sequence import Placed, check_names, everywhere, in_order, numbered, reached, titled
 from bot.probes.steps.step import Result, Run, Time, total
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class JourneyProbe(Probe):
             reason += (
                 f"; the {left} steps after it were not reached" if left > 1 else "; the step after it was not reached"
             )
-        placed = [(titled(place), each) for place, each in flat(result)]
+        placed = [(titled(place), each) for place, _, each in reached(self._placed(), result)]
         reproduce = result.reproduce or again(name, context.url)
         return observation(self, name, placed, reproduce=reproduce, reason=reason)
 
@@ -69,13 +69,10 @@ class JourneyProbe(Probe):
         whole = total(result.spent)
         sent = turn.planned or result.sent
         samples = {"duration": _sample(None if result.failure else whole, whole, result.failure, sent)}
-        by_place = dict(flat(result))
-        for place, step in everywhere(self._placed()):
-            reached = by_place.get(place)
-            for each in step.times() if reached is not None else ():
-                assert reached is not None
-                time = reached.times.get(each)
-                samples[f"{titled(place)}{each}"] = _sample(time, time or whole, reached.failure, reached.sent)
+        for place, step, each in reached(self._placed(), result):
+            for name_of_time in step.times():
+                time = each.times.get(name_of_time)
+                samples[f"{titled(place)}{name_of_time}"] = _sample(time, time or whole, each.failure, each.sent)
         return samples
 
     def _placed(self) -> Sequence[Placed]:

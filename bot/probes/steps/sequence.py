@@ -71,8 +71,13 @@ async def in_order(placed: Sequence[Placed], run: Run) -> Result:
     return whole
 
 
-def flat(result: Result) -> Iterator[tuple[str, Result]]:
-    """The results inside a result, with their places."""
+def reached(placed: Sequence[Placed], result: Result) -> list[tuple[str, Step, Result]]:
+    """The steps that were begun, wherever they are, each with its place and its result."""
+    results = dict(_flat(result))
+    return [(place, step, results[place]) for place, step in everywhere(placed) if place in results]
+
+
+def _flat(result: Result) -> Iterator[tuple[str, Result]]:
     for place, inner in result.inner:
         yield place, inner
-        yield from flat(inner)
+        yield from _flat(inner)
