@@ -235,7 +235,7 @@ def _leaves(value: Any, path: yaml_places.Path) -> Iterator[tuple[yaml_places.Pa
     if isinstance(value, dict):
         for key, each in value.items():
             # an `expect` or a body may hold a key of that name, and means something else by it
-            if key not in {"json", "expect", "send", "headers", "query", "form"}:
+            if key not in {"json", "expect", "send", "headers", "query", "form", "multipart", "capture"}:
                 yield from _leaves(each, (*path, key))
     elif isinstance(value, list):
         for index, each in enumerate(value):

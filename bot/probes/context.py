@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bot.probes.sampling import Sampler
+    from bot.probes.streaming import Stream
     from bot.safety.http import Answer
 
 TEXT = "text/plain; charset=utf-8"
@@ -75,19 +76,34 @@ class Context:
         """Ask once, where time is not what matters."""
         from bot.safety import http
 
+        if request.http2:
+            return await self.time(request, deadline)  # libcurl speaks it, and httpx would need more libraries
         if self._http is None:
             self._http = http.async_client(self.url)
         return await http.ask(
-            self._http, request.method, request.url, headers=request.headers, content=request.content, deadline=deadline
+            self._http,
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.content,
+            deadline=deadline,
+            limit=request.limit or http.BODY_LIMIT,
         )
 
     async def time(self, request: Request, deadline: float, planned: float | None = None) -> "Answer":
         """Ask once, now or at a planned time, over a connection that is kept, by a client fit for timing."""
+        return await self._timing().ask(request, deadline, planned)
+
+    async def stream(self, request: Request, deadline: float, planned: float | None = None) -> "Stream":
+        """The same, to be read as it comes; whoever has it must stop it."""
+        return await self._timing().stream(request, deadline, planned)
+
+    def _timing(self) -> "Sampler":
         from bot.probes.sampling import Sampler
 
         if self._sampler is None:
             self._sampler = Sampler(self.url, self.engine)
-        return await self._sampler.ask(request, deadline, planned)
+        return self._sampler
 
     async def credential(self, name: str, deadline: float) -> Credential:
         """The credential of a login. Signed in once for all probes of this revision, and again before it expires.

@@ -12,6 +12,7 @@ import itertools
 import math
 import os
 import select
+import selectors
 import socket
 import ssl
 import threading
@@ -30,6 +31,8 @@ TICK = 0.0005
 TICK_SHARE = 0.025
 """The same as a share of the time for which the youngest thing has been under way: what is slow needs fewer looks."""
 LONGEST_TICK = 0.05
+CROWD = 500
+"""Bare connections from which on a transfer of libcurl's may have a descriptor that `select()` cannot take (1024)."""
 CONNECTIONS = 64
 """Connections that are kept for later requests, over all services."""
 JOIN = 2.0
@@ -119,7 +122,8 @@ class Loop:
         self._spare: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, Callable[[int, str], None]] = {}
         self._watched: dict[int, Callable[[], None]] = {}
-        self._writing: set[int] = set()
+        # the kernel knows them all by one descriptor, for which select() can wait as exactly as for any other
+        self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.youngest = self.now
@@ -181,13 +185,17 @@ class Loop:
 
     def watch(self, descriptor: int, ready: Callable[[], None], *, writing: bool = False) -> None:
         """Call `ready` whenever a connection can be read from (or written to)."""
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
+        if descriptor not in self._watched:
+            self._selector.register(descriptor, wanted)
+        elif self._selector.get_key(descriptor).events != wanted:
+            self._selector.modify(descriptor, wanted)
         self._watched[descriptor] = ready
-        (self._writing.add if writing else self._writing.discard)(descriptor)
 
     def unwatch(self, descriptor: int) -> None:
         """No longer."""
-        self._watched.pop(descriptor, None)
-        self._writing.discard(descriptor)
+        if self._watched.pop(descriptor, None) is not None:
+            self._selector.unregister(descriptor)
 
     def began(self) -> None:
         """Something has just been sent: look often."""
@@ -239,6 +247,9 @@ class Loop:
                     done(code, words)
             self.now = looked
         self._libcurls = self._multi.fdset()
+        if len(self._watched) > CROWD:
+            self._due = time.perf_counter() + TICK  # libcurl leaves out what select() cannot take: look by ourselves
+            return
         wanted = self._multi.timeout()
         self._due = time.perf_counter() + (min(wanted / 1000, LONGEST_TICK) if wanted >= 0 else LONGEST_TICK)
 
@@ -246,9 +257,8 @@ class Loop:
         """Until something can be read or written, or the next look is due; what is ready of the bare connections."""
         readers, writers, _ = self._libcurls if self._transfers else ([], [], [])
         began, patience = time.perf_counter(), self._patience()
-        readable, writable, _ = select.select(
-            [self._receiver.fileno(), *readers, *self._watched], [*writers, *self._writing], [], patience
-        )
+        crowd = self._selector.fileno()
+        readable, writable, _ = select.select([self._receiver.fileno(), crowd, *readers], writers, [], patience)
         ready = {*readable, *writable}
         # the kernel looked then, and not when the interpreter's lock let us go on: what has come since, it has not seen
         self._looked = began if ready or patience is None else began + patience
@@ -256,7 +266,7 @@ class Loop:
             with contextlib.suppress(BlockingIOError):
                 self._receiver.recv(4096)
         self._stirred = self._stirred or not ready.isdisjoint([*readers, *writers])
-        return [each for each in self._watched if each in ready]
+        return [key.fd for key, _ in self._selector.select(0)] if crowd in ready else []
 
     def _patience(self) -> float | None:
         if self._inbox or self._stopped or self._stirred:
@@ -281,6 +291,7 @@ class Loop:
         for handle in [*self._transfers, *self._spare]:
             self.drop(handle, reuse=False)
         self._multi.close()
+        self._selector.close()
         self._receiver.close()
         self._sender.close()
 

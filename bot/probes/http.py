@@ -1,6 +1,5 @@
 """The probe `http`: one request, and what is expected of its answer."""
 
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,11 +7,12 @@ from pydantic import model_validator
 
 from bot.model import Observation, Severity
 from bot.probes import templates
+from bot.probes.curl import again
 from bot.probes.journey import observation
 from bot.probes.lateness import vouched
-from bot.probes.probe import Probe, Sample, Turn, Unmeasurable, fresh
+from bot.probes.probe import Probe, Sample, Turn, fresh
 from bot.probes.steps.http import HttpCall
-from bot.probes.steps.step import Run, Time
+from bot.probes.steps.step import Run, total
 
 if TYPE_CHECKING:
     from bot.probes.context import Context
@@ -58,7 +58,8 @@ class HttpProbe(Probe, HttpCall):
 
         run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: fresh()})
         result = await self.call(run, {})
-        return observation(self, name, [("", result)], reproduce=self._reproduce(name, context), reason=result.failure)
+        reproduce = self.repeated(run) or again(name, context.url)
+        return observation(self, name, [("", result)], reproduce=reproduce, reason=result.failure)
 
     def writes(self) -> bool:
         """Whatever only reads is asked for alike as often as one likes."""
@@ -72,7 +73,7 @@ class HttpProbe(Probe, HttpCall):
         run = Run(name, context, clock, {templates.UNIQUE: turn.unique}, sampling=True, planned=turn.planned)
         result = await self.call(run, {})
         time = result.times.get("latency")
-        spent = result.spent[-1] if result.spent else Time(0.0)
+        spent = total(result.spent)
         sample = Sample(
             value=time and time.value,
             ok=result.failure is None,
@@ -83,24 +84,3 @@ class HttpProbe(Probe, HttpCall):
             phases=result.phases,
         )
         return {"latency": sample}
-
-    def _reproduce(self, name: str, context: "Context") -> str:
-        try:
-            request = self.request(self.http, context.url, {templates.UNIQUE: "1"})
-        except Unmeasurable:
-            return again(name, context.url)
-        words = ["curl", "-sS", "-i", "-X", request.method]
-        for header, value in request.headers:
-            words += ["-H", f"{header}: {value}"]
-        if request.content is not None:
-            words += ["--data-raw", request.content.decode()]
-        command = shlex.join([*words, request.url])
-        if self.login is not None or context.redactor.text(command) != command:
-            # a command with holes in it repeats nothing: let the spec fill them
-            return again(name, context.url)
-        return command
-
-
-def again(name: str, url: str) -> str:
-    """The command that repeats one probe."""
-    return shlex.join(["stability-proof", "probe", "--only", name, "--url", url])

@@ -1,7 +1,5 @@
 """The probe `journey`: steps in order, sharing what they capture."""
 
-import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,10 +8,12 @@ from pydantic import Field, model_validator
 from bot.model import Observation, Severity
 from bot.model.duration import Duration
 from bot.probes import templates
+from bot.probes.curl import again
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, fresh
 from bot.probes.steps.registry import AnyStep
-from bot.probes.steps.step import Result, Run, Time
+from bot.probes.steps.sequence import Placed, check_names, everywhere, in_order, numbered, reached, titled
+from bot.probes.steps.step import Result, Run, Time, total
 
 if TYPE_CHECKING:
     from bot.probes.context import Context
@@ -24,6 +24,7 @@ class JourneyProbe(Probe):
 
     kind: ClassVar[str] = "journey"
     default_severity: ClassVar[Severity] = "critical"
+    mostly_waits: ClassVar[bool] = True
 
     journey: tuple[AnyStep, ...] = Field(min_length=1)
     """The steps, in order."""
@@ -32,48 +33,31 @@ class JourneyProbe(Probe):
 
     @model_validator(mode="after")
     def _captured_before_it_is_used(self) -> "JourneyProbe":
-        known = {templates.UNIQUE}
-        every = known.union(*(step.capture for step in self.journey))
-        for number, step in enumerate(self.journey, 1):
-            wanted = step.asks_for()
-            lost = sorted((wanted & every - known) | (templates.names(step.target()) - known))
-            wrong = templates.misspelt(wanted, every)
-            if wrong is not None:
-                raise ValueError(f"step {number} uses {{{wrong[0]}}}; did you mean {{{wrong[1]}}}?")
-            if lost:
-                capture = f"`capture: {{{lost[0]}: $.path}}`"
-                raise ValueError(
-                    f"step {number} uses {{{lost[0]}}}, which no earlier step captures; add {capture} to one"
-                )
-            known |= set(step.capture)
+        known = frozenset({templates.UNIQUE})
+        check_names(self._placed(), known, known.union(*(step.capture for _, step in everywhere(self._placed()))))
         return self
 
     def series(self) -> tuple[str, ...]:
         """The duration of the whole, and the times of its steps."""
-        names = [f"{_prefix(number)}{name}" for number, step in enumerate(self.journey, 1) for name in step.times()]
+        names = [f"{titled(place)}{name}" for place, step in everywhere(self._placed()) for name in step.times()]
         return ("duration", *names)
 
     def logins(self) -> frozenset[str]:
         """The logins that its steps use."""
-        return frozenset(step.login for step in self.journey if step.login)
+        return frozenset[str]().union(*(step.signs_in() for _, step in everywhere(self._placed())))
 
     async def observe(self, name: str, context: "Context") -> Observation:
         """Go through the steps once."""
-        results = await self._go(name, context)
-        number, last = len(results), results[-1]
-        reason = None
-        if last.failure is not None:
-            reason = f"step {number} ({self.journey[number - 1].what()}): {last.failure}"
-            if number < len(self.journey):
-                left = len(self.journey) - number
-                reason += (
-                    f"; the {left} steps after it were not reached"
-                    if left > 1
-                    else "; the step after it was not reached"
-                )
-        numbered = [(_prefix(number), result) for number, result in enumerate(results, 1)]
-        reproduce = shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url])
-        return observation(self, name, numbered, reproduce=reproduce, reason=reason)
+        result = await self._go(name, context)
+        reason = result.failure
+        left = len(self.journey) - len(result.inner)
+        if reason is not None and left:
+            reason += (
+                f"; the {left} steps after it were not reached" if left > 1 else "; the step after it was not reached"
+            )
+        placed = [(titled(place), each) for place, _, each in reached(self._placed(), result)]
+        reproduce = result.reproduce or again(name, context.url)
+        return observation(self, name, placed, reproduce=reproduce, reason=reason)
 
     def writes(self) -> bool:
         """A journey may leave anything behind."""
@@ -81,19 +65,20 @@ class JourneyProbe(Probe):
 
     async def sample(self, name: str, context: "Context", turn: Turn) -> Mapping[str, Sample]:
         """Go through the steps once, timed: the duration is what the service took, without our own work in between."""
-        results = await self._go(name, context, turn)
-        why = results[-1].failure
-        spent = [each for result in results for each in result.spent]
-        sent = turn.planned or next((result.sent for result in results if result.sent), None)
-        whole = Time(math.fsum(each.value for each in spent), max((each.late for each in spent), default=0.0))
-        samples = {"duration": _sample(None if why else whole, whole, why, sent)}
-        for number, (step, result) in enumerate(zip(self.journey, results, strict=False), 1):
+        result = await self._go(name, context, turn)
+        whole = total(result.spent)
+        sent = turn.planned or result.sent
+        samples = {"duration": _sample(None if result.failure else whole, whole, result.failure, sent)}
+        for place, step, each in reached(self._placed(), result):
             for name_of_time in step.times():
-                time = result.times.get(name_of_time)
-                samples[f"{_prefix(number)}{name_of_time}"] = _sample(time, time or whole, result.failure, result.sent)
+                time = each.times.get(name_of_time)
+                samples[f"{titled(place)}{name_of_time}"] = _sample(time, time or whole, each.failure, each.sent)
         return samples
 
-    async def _go(self, name: str, context: "Context", turn: Turn | None = None) -> list[Result]:
+    def _placed(self) -> Sequence[Placed]:
+        return numbered(self.journey)
+
+    async def _go(self, name: str, context: "Context", turn: Turn | None = None) -> Result:
         from bot.probes.context import Clock
 
         for login in sorted(self.logins()):
@@ -102,12 +87,7 @@ class JourneyProbe(Probe):
         unique = turn.unique if turn else fresh()
         clock = Clock(self.timeout, planned)
         run = Run(name, context, clock, {templates.UNIQUE: unique}, sampling=turn is not None, planned=planned)
-        results: list[Result] = []
-        for step in self.journey:
-            results.append(await step.run(run))
-            if results[-1].failure is not None:
-                break
-        return results
+        return await in_order(self._placed(), run)
 
 
 def _sample(time: Time | None, bound: Time, why: str | None, sent: float | None) -> Sample:
@@ -134,7 +114,3 @@ def observation(
         ),
         notes=tuple(note for _, result in results for note in result.notes),
     )
-
-
-def _prefix(number: int) -> str:
-    return f"step {number}: "

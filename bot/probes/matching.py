@@ -32,6 +32,8 @@ def match(expected: JsonValue, found: Sequence[JsonValue]) -> Match:
     words = " and ".join(_in_words(name, wanted) for name, wanted in rules.items())
     if "absent" in rules:
         return Match((not found) is rules["absent"], words, actual)
+    if rules.get("present") is False:
+        return Match(not found, words, actual)
     ok = bool(found) and all(RULES[name](wanted, value) for name, wanted in rules.items() for value in found)
     return Match(ok, words, actual)
 
@@ -74,6 +76,12 @@ def shown(value: JsonValue | Sequence[JsonValue]) -> str:
 def _in_words(name: str, wanted: JsonValue) -> str:
     if name == "absent":
         return "absent" if wanted else "present"
+    if name == "present":
+        return "present" if wanted else "absent"
+    if name == "one_of":
+        return "one of " + ", ".join(map(shown, wanted if isinstance(wanted, list) else []))
+    if name == "length" and isinstance(wanted, dict):
+        return "length " + " and ".join(_in_words(each, bound) for each, bound in wanted.items())
     words = {"equals": "", "type": "of type ", "min": ">= ", "max": "<= ", "matches": "matching "}
     return words.get(name, f"{name} ") + shown(wanted)
 
@@ -109,7 +117,15 @@ def _matches(wanted: JsonValue, value: JsonValue) -> bool:
 
 
 def _length(wanted: JsonValue, value: JsonValue) -> bool:
-    return isinstance(value, str | list | dict) and len(value) == wanted
+    if not isinstance(value, str | list | dict):
+        return False
+    if isinstance(wanted, dict):
+        return all(RULES[name](bound, len(value)) for name, bound in wanted.items())
+    return len(value) == wanted
+
+
+def _one_of(wanted: JsonValue, value: JsonValue) -> bool:
+    return isinstance(wanted, list) and any(same(each, value) for each in wanted)
 
 
 RULES: Mapping[str, Callable[[JsonValue, JsonValue], bool]] = {
@@ -120,7 +136,9 @@ RULES: Mapping[str, Callable[[JsonValue, JsonValue], bool]] = {
     "min": _at_least,
     "max": _at_most,
     "length": _length,
+    "one_of": _one_of,
     "absent": lambda wanted, _value: wanted is False,
+    "present": lambda wanted, _value: wanted is True,
 }
 
 
@@ -130,16 +148,23 @@ def _checked(expected: JsonValue) -> JsonValue:
             raise ValueError(f"type is one of {', '.join(TYPES)}")
         if name in {"min", "max"} and not ((number := _number(wanted)) is not None and math.isfinite(number)):
             raise ValueError(f"{name} is a number")
-        if name == "length" and (isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0):
-            raise ValueError("length is a whole number")
-        if name == "absent" and not isinstance(wanted, bool):
-            raise ValueError("absent is true or false")
+        if name == "length" and not _is_length(wanted):
+            raise ValueError("length is a whole number, or {min: 1, max: 10}")
+        if name == "one_of" and not (isinstance(wanted, list) and wanted):
+            raise ValueError("one_of is a list of values")
+        if name in {"absent", "present"} and not isinstance(wanted, bool):
+            raise ValueError(f"{name} is true or false")
         if name == "matches":
             try:
                 re.compile(str(wanted) if isinstance(wanted, str) else "(")
             except re.error as error:
                 raise ValueError(f"matches is a regular expression: {error}") from None
     return expected
+
+
+def _is_length(wanted: JsonValue) -> bool:
+    bounds = [*wanted.values()] if isinstance(wanted, dict) and set(wanted) <= {"min", "max"} else [wanted]
+    return bool(bounds) and all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in bounds)
 
 
 Expected = Annotated[
@@ -160,8 +185,24 @@ Expected = Annotated[
                         "contains": {"description": "Part of the string, or one of the array."},
                         "min": {"type": "number"},
                         "max": {"type": "number"},
-                        "length": {"type": "integer", "minimum": 0},
+                        "length": {
+                            "description": "How many characters, items or keys: a number, or a range.",
+                            "anyOf": [
+                                {"type": "integer", "minimum": 0},
+                                {
+                                    "type": "object",
+                                    "additionalProperties": False,
+                                    "minProperties": 1,
+                                    "properties": {
+                                        "min": {"type": "integer", "minimum": 0},
+                                        "max": {"type": "integer", "minimum": 0},
+                                    },
+                                },
+                            ],
+                        },
+                        "one_of": {"type": "array", "minItems": 1, "description": "Equal to one of these."},
                         "absent": {"type": "boolean"},
+                        "present": {"type": "boolean"},
                     },
                 },
                 {},

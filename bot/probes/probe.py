@@ -73,6 +73,8 @@ class Probe(Settings):
     default_severity: ClassVar[Severity] = "major"
     phases: ClassVar[tuple[str, ...]] = ()
     """Further columns of its series: parts of the time, and what came before it."""
+    mostly_waits: ClassVar[bool] = False
+    """Whether most of its time is waiting, so that many at once are little load."""
 
     title: str | None = Field(None, min_length=1, max_length=120)
     """What reports call it; the probe's name when it is absent."""

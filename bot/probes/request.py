@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
+from bot.probes.content import Part, Raw, Scalar, multipart, part_strings, raw_bytes, raw_strings, scalar_text
 from bot.probes.probe import Settings
 from bot.probes.templates import fill, fill_all, fill_target
 
@@ -32,17 +33,18 @@ RequestLine = Annotated[str, AfterValidator(_checked_line), Field(json_schema_ex
 """A method and a path, as `GET /health`."""
 Target = Annotated[str, AfterValidator(_checked_path), Field(json_schema_extra={"pattern": r"^/\S*$"})]
 """The path of a URL, with its query."""
-Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is ready to be sent."""
+    """A request that is ready to be sent, and the most bytes that are read of its answer."""
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     content: bytes | None = None
+    limit: int | None = None
+    http2: bool = False
 
 
 class Body(Settings):
@@ -52,6 +54,10 @@ class Body(Settings):
     """The body, sent as JSON; `{name}` in its strings is what an earlier step captured."""
     form: dict[str, Scalar] | None = None
     """The body, sent as a form."""
+    multipart: dict[str, Part] | None = None
+    """The body, sent as a form of several parts: a text by field, or a file as `{file: a.txt, content: hello}`."""
+    body: Raw | None = None
+    """The body as it is: text, or `{base64: …}` for bytes that are none."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Further headers."""
     query: dict[str, Scalar] = Field(default_factory=dict)
@@ -59,9 +65,16 @@ class Body(Settings):
 
     @model_validator(mode="after")
     def _one_body(self) -> "Body":
-        if "data" in self.model_fields_set and self.form is not None:
-            raise ValueError("a request has one body: either `json` or `form`")
+        bodies = [self.form, self.multipart, self.body, True if "data" in self.model_fields_set else None]
+        if sum(each is not None for each in bodies) > 1:
+            raise ValueError("a request has one body: one of `json`, `form`, `multipart` and `body`")
         return self
+
+    def strings(self) -> list[JsonValue]:
+        """All of it in which names in braces are filled in."""
+        parts: list[JsonValue] = [self.data, [*self.headers.values()], [scalar_text(v) for v in self.query.values()]]
+        parts += [scalar_text(value) for value in (self.form or {}).values()]
+        return [*parts, *part_strings(self.multipart or {}), *raw_strings(self.body)]
 
     def request(
         self, line: str, base: str, captured: Mapping[str, JsonValue], more: tuple[tuple[str, str], ...] = ()
@@ -76,6 +89,13 @@ class Body(Settings):
         elif self.form is not None:
             content = urlencode({name: _text(value, captured) for name, value in self.form.items()}).encode()
             headers.append(("content-type", "application/x-www-form-urlencoded"))
+        elif self.multipart is not None:
+            content, media_type = multipart(self.multipart, captured)
+            headers.insert(0, ("content-type", media_type))  # with its boundary, which nobody else can know
+        elif self.body is not None:
+            content = raw_bytes(self.body, captured)
+            text = isinstance(self.body, str)
+            headers.append(("content-type", "text/plain; charset=utf-8" if text else "application/octet-stream"))
         return Request(method, self.url(base, target, captured), (*_unique(headers), *more), content)
 
     def url(self, base: str, target: str, captured: Mapping[str, JsonValue]) -> str:
@@ -93,9 +113,7 @@ def one_line(value: str) -> str:
 
 
 def _text(value: Scalar, captured: Mapping[str, JsonValue]) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return fill(value, captured) if isinstance(value, str) else str(value)
+    return fill(value, captured) if isinstance(value, str) else scalar_text(value)
 
 
 def _unique(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

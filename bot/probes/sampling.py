@@ -10,7 +10,7 @@ import errno
 import io
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.probes.engine import Engine, Loop, Promise, failed
 from bot.probes.request import Request
@@ -27,6 +27,8 @@ from bot.safety.http import (
 
 if TYPE_CHECKING:
     import pycurl
+
+    from bot.probes.streaming import Stream
 
 _FAILURES: dict[int, Failure] = {
     5: "unknown host",
@@ -86,10 +88,8 @@ class Sampler:
 
     async def ask(self, request: Request, deadline: float, planned: float | None = None) -> Timed:
         """Ask once, now or at the `planned` time (`time.perf_counter`); see `bot.safety.http.ask` for what is raised."""
-        if not self._checked:
-            await asyncio.to_thread(refuse_link_local, self._url)
-            self._checked = True
-        transfer = _Transfer(request, deadline, planned, direct=self._near)
+        await self._allowed()
+        transfer = Transfer(request, deadline, planned, direct=self._near)
         self._engine.call(transfer.begin)
         try:
             return await transfer.answer.future
@@ -97,14 +97,29 @@ class Sampler:
             if not transfer.over:
                 self._engine.tell(transfer.give_up)
 
+    async def stream(self, request: Request, deadline: float, planned: float | None = None) -> "Stream":
+        """The same, to be read as it comes; whoever has it must stop it."""
+        from bot.probes.streaming import Stream
 
-class _Transfer:
+        await self._allowed()
+        stream = Stream(request, deadline, planned, direct=self._near)
+        self._engine.call(stream.begin)
+        return stream
+
+    async def _allowed(self) -> None:
+        if not self._checked:
+            await asyncio.to_thread(refuse_link_local, self._url)
+            self._checked = True
+
+
+class Transfer:
     """One request on its way; made in the event loop, and then the engine's."""
 
     def __init__(self, request: Request, deadline: float, planned: float | None, *, direct: bool) -> None:
         self.answer = Promise[Timed]()
         self.over = False
         self._request, self._deadline, self._planned, self._direct = request, deadline, planned, direct
+        self._limit = request.limit or BODY_LIMIT
         self._body, self._heads = io.BytesIO(), list[bytes]()
         self._handle: pycurl.Curl | None = None
         self._begun = 0.0
@@ -157,6 +172,7 @@ class _Transfer:
         )
         handle.setopt(pycurl.WRITEFUNCTION, self._write)
         handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
+        handle.setopt(pycurl.HTTP_VERSION, _version(pycurl, request))
         if self._direct:
             handle.setopt(pycurl.PROXY, "")
         if request.method == "HEAD":
@@ -166,18 +182,18 @@ class _Transfer:
             handle.setopt(pycurl.CUSTOMREQUEST, request.method)
 
     def _write(self, data: bytes) -> int:
-        return self._body.write(data) if self._body.tell() + len(data) <= BODY_LIMIT else -1
+        return self._body.write(data) if self._body.tell() + len(data) <= self._limit else -1
 
     def _done(self, code: int, message: str) -> None:
         assert self._handle is not None
         status = self._handle.getinfo(self._loop.pycurl.RESPONSE_CODE)
         refused = self._handle.getinfo(self._loop.pycurl.OS_ERRNO) == errno.ECONNREFUSED
         if code and not status:
-            words = "connection refused" if code == 7 and refused else _words(code, message, self._deadline)
+            words = "connection refused" if code == 7 and refused else self._words(code, message)
             self._fail(_FAILURES.get(code, "garbage"), words)
             return
-        incomplete = _words(code, message, self._deadline) if code else None
-        reason, headers = _parsed(self._heads)
+        incomplete = self._words(code, message) if code else None
+        version, _, reason, headers = parsed(self._heads)
         seconds, phases = self._times(self._handle)
         answer = Timed(
             status=status,
@@ -185,6 +201,7 @@ class _Transfer:
             headers=headers,
             body=self._body.getvalue(),
             seconds=seconds,
+            version=version,
             incomplete=incomplete,
             sent=self._origin(),
             late=self._late(),
@@ -193,19 +210,37 @@ class _Transfer:
         self._finish()
         self.answer.give(answer)
 
+    def _words(self, code: int, message: str) -> str:
+        known = {
+            7: "no connection",
+            16: "it does not speak HTTP/2",
+            28: f"no whole answer within {self._deadline:g} s",
+            52: "the connection was closed before an answer came",
+            56: "the connection was closed before an answer came",
+            _BROKEN_OFF: "it broke off",
+            _TOO_LONG: f"it is longer than {self._limit:,} bytes",
+        }
+        return known.get(code, message or f"libcurl's error {code}")
+
     def _times(self, handle: "pycurl.Curl") -> tuple[float, Phases]:
         pycurl = self._loop.pycurl
         total, first = handle.getinfo(pycurl.TOTAL_TIME), handle.getinfo(pycurl.STARTTRANSFER_TIME)
-        ready, dns, connect, tls = 0.0, None, None, None
+        ready, dns, connect, tls = self._ready(handle), None, None, None
         if handle.getinfo(pycurl.NUM_CONNECTS):
             looked_up, connected = handle.getinfo(pycurl.NAMELOOKUP_TIME), handle.getinfo(pycurl.CONNECT_TIME)
             shaken = handle.getinfo(pycurl.APPCONNECT_TIME)
             dns, connect = _ms(looked_up), _ms(connected - looked_up)
             tls = _ms(shaken - connected) if shaken else None
-            ready = shaken or connected
         # not libcurl's own mark for it, which it makes only when the kernel has had the request, and may have run others
         shift = -ready if self._planned is None else self._begun - self._planned
         return max(0.0, total + shift), Phases(_ms(first + shift) if first else None, dns, connect, tls)
+
+    def _ready(self, handle: "pycurl.Curl") -> float:
+        """Seconds until the connection was up; none for one that was kept."""
+        pycurl = self._loop.pycurl
+        if not handle.getinfo(pycurl.NUM_CONNECTS):
+            return 0.0
+        return float(handle.getinfo(pycurl.APPCONNECT_TIME) or handle.getinfo(pycurl.CONNECT_TIME))
 
     def _origin(self) -> float:
         return self._begun if self._planned is None else self._planned
@@ -233,26 +268,25 @@ def _ms(seconds: float) -> float:
     return max(0.0, seconds * 1000)
 
 
-def _words(code: int, message: str, deadline: float) -> str:
-    known = {
-        7: "no connection",
-        28: f"no whole answer within {deadline:g} s",
-        52: "the connection was closed before an answer came",
-        56: "the connection was closed before an answer came",
-        _BROKEN_OFF: "it broke off",
-        _TOO_LONG: f"it is longer than {BODY_LIMIT:,} bytes",
-    }
-    return known.get(code, message or f"libcurl's error {code}")
+def _version(pycurl: Any, request: Request) -> int:
+    """What both clients speak, or HTTP/2: offered in TLS, and without it spoken from the first byte on."""
+    if not request.http2:
+        return int(pycurl.CURL_HTTP_VERSION_1_1)
+    tls = request.url.startswith("https:")
+    return int(pycurl.CURL_HTTP_VERSION_2TLS if tls else pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
 
 
-def _parsed(lines: list[bytes]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    reason, headers = "", list[tuple[str, str]]()
+def parsed(lines: list[bytes]) -> tuple[str, int, str, tuple[tuple[str, str], ...]]:
+    """Version, status, reason and headers out of the lines of a head, or of several."""
+    version, status, reason, headers = "HTTP/1.1", 0, "", list[tuple[str, str]]()
     for raw in lines:
         line = raw.decode("utf-8", "replace").strip()
         if line.startswith("HTTP/") and ":" not in line.split(" ", 1)[0]:
             # another status line (100 Continue came before): what was collected belonged to that one
-            reason, headers = line.split(" ", 2)[2] if line.count(" ") > 1 else "", []
+            version, _, rest = line.partition(" ")
+            code, _, reason = rest.partition(" ")
+            status, headers = int(code) if code.isascii() and code.isdigit() else 0, []
         elif ":" in line:
             name, value = line.split(":", 1)
             headers.append((name.strip().lower(), value.strip()))
-    return reason, tuple(headers)
+    return version, status, reason, tuple(headers)

@@ -19,6 +19,8 @@ from bot.safety.redact import Redactor
 
 AT_ONCE = 16
 """Probes under way at the same time, on both sides together."""
+WAITING_AT_ONCE = 128
+"""The same for probes that mostly wait, as journeys do: a suite takes little longer than its longest one."""
 GRACE = 10.0
 """Seconds beyond its own timeout after which a probe is given up; its own deadlines should have ended it before."""
 NEVER_OBSERVED = "interrupted before it was observed"
@@ -63,15 +65,16 @@ class Session:
             self._sides.append(self._side("baseline", baseline, folder))
 
     async def correctness(self, only: Collection[str] | None = None) -> None:
-        """Every probe (or `only` some) once, on both sides, all at the same time under one limit.
+        """Every probe (or `only` some) once, on both sides, all at the same time, as far as the limits go.
 
         What the candidate fails is observed again at once, on both sides; not so with `only`.
         """
         names = [name for name in self.plan.probes if only is None or name in only]
-        limit = asyncio.Semaphore(AT_ONCE)
+        limits = {False: asyncio.Semaphore(AT_ONCE), True: asyncio.Semaphore(WAITING_AT_ONCE)}
         try:
             async with asyncio.TaskGroup() as group:
                 for name in names:
+                    limit = limits[self.plan.probes[name].mostly_waits]
                     group.create_task(self._both(name, limit, confirm=only is None))
         finally:
             await self._release()

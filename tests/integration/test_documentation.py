@@ -1,5 +1,6 @@
 """Every example of the documentation is run, on the service that it is about."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from bot import spec
 from bot.model import Subject
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
+from tests.integration import servers
 from tests.integration.chat_service import Service, running
+from tests.integration.servers import answers, of_json, plain, service
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a-password-of-the-examples"
@@ -18,6 +21,33 @@ LOGIN = """
 login:
   user: {http: POST /auth/login, json: {email: ana@example.com, password: "${CHAT_PASSWORD}"}, token: $.access_token}
 """
+
+
+STEPS = "probes/steps"
+
+
+def event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def streams(text: str) -> servers.Route:
+    return answers(plain(200, text.encode(), "text/event-stream"))
+
+
+STAND_INS: dict[str, dict[str, servers.Route]] = {
+    "http": {
+        "POST /files": answers(of_json({"id": 7, "name": "report.csv", "state": "stored", "tags": ["a"]}, 201)),
+        "GET /files/7/latest": answers(plain(302, b"", extra="location: /files/7\r\n")),
+        "GET /files/7": answers(plain(200, b"a,b\n1,2\n", "text/csv")),
+        "PUT /files/7": answers(of_json({})),
+    },
+    "sse": {
+        "POST /auth/login": answers(of_json({"access_token": "a-token"})),
+        "GET /stream": streams(event("started", {"id": 1}) + event("token", {"text": "a"}) + event("done", {})),
+        "POST /v1/chat/completions": streams('data: {"object": "chat.completion.chunk"}\n\ndata: [DONE]\n\n'),
+    },
+}
+"""For pages of steps about what the chat example does not do."""
 
 
 def examples(folder: str) -> list[object]:
@@ -37,6 +67,22 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.parametrize("text", examples("probes"))
 async def test_each_probe_of_the_documentation_holds(text: str, chat: Service, tmp_path: Path) -> None:
+    await holds(text, f"http://127.0.0.1:{chat.port}", tmp_path)
+
+
+@pytest.mark.parametrize("text", examples(STEPS))
+async def test_each_step_of_the_documentation_holds(
+    text: str, chat: Service, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    page = request.node.callspec.id.rstrip("0123456789")  # a number, where a page has several examples
+    if page in STAND_INS:
+        async with service(STAND_INS[page]) as up:
+            await holds(text, up.url, tmp_path)
+    else:
+        await holds(text, f"http://127.0.0.1:{chat.port}", tmp_path)
+
+
+async def holds(text: str, url: str, tmp_path: Path) -> None:
     loaded = spec.parse(f"version: 1\nservice: chat\n{LOGIN}{text}".encode(), "page.md", {"CHAT_PASSWORD": PASSWORD})
     plan = Plan(
         probes=loaded.probes,
@@ -48,7 +94,7 @@ async def test_each_probe_of_the_documentation_holds(text: str, chat: Service, t
         seed=1,
         time=1.0,
     )
-    subject = Subject(service="chat", environment="test", revision="chat", url=f"http://127.0.0.1:{chat.port}")
+    subject = Subject(service="chat", environment="test", revision="chat", url=url)
     session = Session(plan, subject, None, tmp_path)
     await session.correctness()
 
@@ -78,3 +124,10 @@ def test_each_probe_and_target_has_its_page() -> None:
 
     for folder, kinds in (("probes", PROBES), ("targets", TARGETS)):
         assert {path.stem for path in (ROOT / "docs" / folder).glob("*.md")} - {"README"} == set(kinds)
+
+
+def test_each_step_has_its_page() -> None:
+    from bot.probes.steps.registry import STEPS as KINDS
+
+    # the page of journeys has the one about sockets
+    assert {path.stem for path in (ROOT / "docs" / STEPS).glob("*.md")} | {"websocket"} == set(KINDS)

@@ -105,3 +105,20 @@ def test_the_schema_takes_our_own_specs(name: str) -> None:
 def test_the_schema_refuses_what_the_spec_refuses(old: str, new: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(GOOD.replace(old, new)), schema())
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("{repeat: 2, steps: [{http: GET /, expct: {}}]}", "x.yml:5:49: unknown key 'expct'; did you mean 'expect'?"),
+        ("{parallel: {a: [{wait: soon}], b: [{wait: 1s}]}}", "x.yml:5:38: probes.it.journey.0.parallel.a.0.wait: "),
+        ("{wait: {until: {http: GET /, login: usr}}}", "x.yml:5:51: there is no login 'usr'"),
+        ("{http: GET /, capture: {login: id}, multipart: {login: me}}", ""),
+    ],
+)
+def test_an_error_in_a_step_inside_a_step_has_its_own_place(step: str, message: str) -> None:
+    text = f"version: 1\nservice: chat\nprobes:\n  it:\n    journey: [{step}]\n"
+    if not message:
+        assert set(spec.parse(text.encode(), "x.yml").probes) == {"it"}
+        return
+    assert error(text).startswith(message)

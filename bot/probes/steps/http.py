@@ -1,20 +1,24 @@
 """The step `http`: one request, and what is expected of its answer. The probe `http` is this step alone."""
 
 import re
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, field_validator
 
 from bot.model import Fact, strict_json
 from bot.model.errors import FormatError
 from bot.probes import templates
+from bot.probes.curl import curl
 from bot.probes.matching import Expected, match
 from bot.probes.paths import PathText, find, full_path, last_name
 from bot.probes.probe import Settings, Unmeasurable
+from bot.probes.redirects import Elsewhere, followed
 from bot.probes.request import Body, Request, RequestLine
 from bot.probes.shapes import Shapes
-from bot.probes.steps.step import Result, Run, Step, Time, capture
+from bot.probes.sizes import Size
+from bot.probes.steps.step import Result, Run, Step, Time, capture, total
 from bot.probes.transcripts import answer_text, request_text
 
 if TYPE_CHECKING:
@@ -33,6 +37,13 @@ Statuses = Annotated[
 ]
 
 
+Version = Annotated[
+    Literal["1.0", "1.1", "2"],
+    BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
+    WithJsonSchema({"enum": ["1.0", "1.1", "2", 1.1, 2]}),
+]
+
+
 class ExpectAnswer(Settings):
     """What is expected of an answer."""
 
@@ -44,6 +55,8 @@ class ExpectAnswer(Settings):
     """Header values, by name."""
     body: Expected = None
     """The body as text: all of it, or rules such as `{contains: Welcome}`."""
+    version: Version | None = None
+    """The version of HTTP that was negotiated: `1.1` or `2`."""
 
     @field_validator("headers")
     @classmethod
@@ -62,6 +75,15 @@ class ExpectAnswer(Settings):
         return " or ".join(map(str, self.status)) if self.status else "2xx"
 
 
+@dataclass
+class _Exchange:
+    """The last answer, or why there is none; and where it would have gone on to, against what was allowed."""
+
+    answer: "Answer | None" = None
+    unheard: str = ""
+    astray: str = ""
+
+
 class HttpCall(Body):
     """One request, and what is expected of its answer."""
 
@@ -71,12 +93,25 @@ class HttpCall(Body):
     """The login whose credential is sent."""
     expect: ExpectAnswer = Field(default_factory=ExpectAnswer)
     """What is expected of the answer."""
+    limit: Size | None = None
+    """The most that the body may have (8MiB)."""
+    redirects: int = Field(0, ge=0, le=10)
+    """How many redirects are followed, to the same origin only (0: a redirect is the answer)."""
+    http2: bool = False
+    """Whether HTTP/2 is offered; without TLS it is spoken from the first byte on."""
 
     def holes(self) -> frozenset[str]:
         """The names in braces in all its strings."""
-        parts: list[JsonValue] = [self.http, self.data, [*self.headers.values()], [str(v) for v in self.query.values()]]
-        parts += [[str(value) for value in (self.form or {}).values()], [*self.expect.json_values.values()]]
-        return templates.names(parts)
+        expected: list[JsonValue] = [*self.expect.json_values.values(), *self.expect.headers.values(), self.expect.body]
+        return templates.names([self.http, *self.strings(), *expected])
+
+    def repeated(self, run: Run) -> str | None:
+        """The command of curl that repeats it; None where it needs a credential, or what was captured before."""
+        unique = {templates.UNIQUE: "1"}
+        if self.login is not None or not self.holes().isdisjoint(set(run.captured) - set(unique)):
+            return None
+        request = self._with_options(self.request(self.http, run.context.url, unique))
+        return curl(request, run.context.redactor, multipart=self.multipart, unique=unique, redirects=self.redirects)
 
     async def signed(self, run: Run, result: Result) -> Request | None:
         """The request with its credential; None when signing in failed, which is then in the result."""
@@ -89,37 +124,75 @@ class HttpCall(Body):
             if not ok:
                 return None
             headers = credential.headers
-        return self.request(self.http, run.context.url, run.captured, headers)
+        return self._with_options(self.request(self.http, run.context.url, run.captured, headers))
 
-    async def call(self, run: Run, wanted: dict[str, str]) -> Result:
-        """Ask, check and capture."""
+    def _with_options(self, request: Request) -> Request:
+        return replace(request, limit=self.limit, http2=self.http2)
+
+    async def call(self, run: Run, wanted: dict[str, str], *, keep: bool = True) -> Result:
+        """Ask, check and capture; without `keep`, what was said is left in the result."""
+        result = Result()
+        found = await self._exchange(run, result)
+        if found is None:
+            return result
+        kept = keep and not (run.sampling and found.answer)
+        evidence = run.context.keep(result.said) if kept else None
+        if found.answer is None:
+            actual = found.unheard
+            result.check("status", ok=False, expected=self.expect.status_words(), actual=actual, evidence=evidence)
+        else:
+            if self.redirects:
+                actual = run.context.redactor.text(found.astray) or "an answer"
+                expected = f"an answer after at most {self.redirects} redirects to the same origin"
+                result.check("redirects", ok=not found.astray, expected=expected, actual=actual, evidence=evidence)
+            if not found.astray:
+                self._judge(found.answer, run, result, evidence, wanted)
+        if result.failure is not None:
+            result.reproduce = self.repeated(run)
+        return result
+
+    async def _exchange(self, run: Run, result: Result) -> "_Exchange | None":
+        """The answer after all redirects; None when signing in failed."""
         from bot.safety.http import OURS, Unanswered
 
-        result = Result()
         request = await self.signed(run, result)
-        if request is None:
-            return result
-        said = request_text(run.context.redactor, request.method, request.url, request.headers, request.content)
-        try:
-            answer = await run.ask(request)
-        except Unanswered as error:
-            if error.failure in OURS:
-                raise Unmeasurable(str(error), "check the address of the service") from error
-            _note(error, run, result)
-            evidence = run.context.keep(f"{said}! {error}\n")
-            result.check("status", ok=False, expected=self.expect.status_words(), actual=str(error), evidence=evidence)
-            return result
-        run.context.witness.answer(run.probe, answer)
-        _note(answer, run, result)
-        kept = None if run.sampling else run.context.keep(said + _transcript(run, answer))
-        self._judge(answer, run, result, kept, wanted)
-        return result
+        found = None if request is None else _Exchange()
+        hops = 0
+        while found is not None and request is not None:
+            result.said += request_text(
+                run.context.redactor, request.method, request.url, request.headers, request.content
+            )
+            try:
+                answer = await run.ask(request)
+            except Unanswered as error:
+                if error.failure in OURS:
+                    raise Unmeasurable(str(error), "check the address of the service") from error
+                _note(error, run, result)
+                result.said += f"! {error}\n"
+                return _Exchange(unheard=str(error))
+            run.context.witness.answer(run.probe, answer)
+            _note(answer, run, result)
+            result.said += _transcript(run, answer)
+            found.answer = answer
+            try:
+                request = followed(request, answer) if self.redirects else None
+            except Elsewhere as error:
+                found.astray = str(error)
+                break
+            if request is not None and hops == self.redirects:
+                found.astray = "one redirect more"
+                break
+            hops += 1
+        return found
 
     def _judge(self, answer: "Answer", run: Run, result: Result, evidence: str | None, wanted: dict[str, str]) -> None:
         ok = self.expect.status_fits(answer.status)
         result.check(
-            "status", ok=ok, expected=self.expect.status_words(), actual=_status(answer.status), evidence=evidence
+            "status", ok=ok, expected=self.expect.status_words(), actual=phrased(answer.status), evidence=evidence
         )
+        if self.expect.version is not None:
+            version, expected = answer.version, f"HTTP/{self.expect.version}"
+            result.check("version", ok=version == expected, expected=expected, actual=version, evidence=evidence)
         self._headers(answer, run, result, evidence)
         if answer.incomplete is not None:
             result.check("body", ok=False, expected="a whole body", actual=answer.incomplete, evidence=evidence)
@@ -204,15 +277,20 @@ def _note(outcome: "Answer | Unanswered", run: Run, result: Result) -> None:
     from bot.probes.sampling import Timed, Unheard
 
     if isinstance(outcome, Timed):
-        result.times["latency"] = Time(outcome.seconds * 1000, outcome.late * 1000)
-        result.spent.append(result.times["latency"])
-        result.sent, result.phases = outcome.sent, outcome.phases
+        redirected = bool(result.spent)
+        result.spent.append(Time(outcome.seconds * 1000, outcome.late * 1000))
+        result.times["latency"] = total(result.spent)
+        result.phases = () if redirected else outcome.phases
     elif isinstance(outcome, Unheard):
+        result.times.clear()
         result.spent.append(Time(outcome.waited * 1000, outcome.late * 1000))
-        result.sent = outcome.sent
+    else:
+        return
+    result.sent = outcome.sent if result.sent is None else result.sent
 
 
-def _status(status: int) -> str:
+def phrased(status: int) -> str:
+    """A status as a reader knows it: `404 Not Found`."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

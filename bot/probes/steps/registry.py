@@ -5,12 +5,20 @@ from typing import Annotated
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from bot.probes.steps.http import HttpStep
+from bot.probes.steps.parallel import ParallelStep
+from bot.probes.steps.repeat import RepeatStep
+from bot.probes.steps.sse import SseStep
 from bot.probes.steps.step import Step
+from bot.probes.steps.wait import WaitStep
 from bot.probes.steps.websocket import WebSocketStep
 
 STEPS: dict[str, type[Step]] = {
     "http": HttpStep,
     "websocket": WebSocketStep,
+    "sse": SseStep,
+    "wait": WaitStep,
+    "repeat": RepeatStep,
+    "parallel": ParallelStep,
 }
 
 
@@ -26,4 +34,11 @@ def _by_its_key(data: object, _handler: ValidatorFunctionWrapHandler) -> Step:
     return STEPS[kinds[0]].model_validate(data)
 
 
-AnyStep = Annotated[HttpStep | WebSocketStep, WrapValidator(_by_its_key)]
+AnyStep = Annotated[
+    HttpStep | WebSocketStep | SseStep | WaitStep | RepeatStep | ParallelStep,
+    WrapValidator(_by_its_key),
+]
+
+# these hold steps of every kind, which are only known here
+RepeatStep.model_rebuild(_types_namespace={"AnyStep": AnyStep})
+ParallelStep.model_rebuild(_types_namespace={"AnyStep": AnyStep})

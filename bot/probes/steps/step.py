@@ -1,6 +1,7 @@
 """What every kind of step is, what it is given, and what it gives back."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -24,10 +25,17 @@ class Time(NamedTuple):
     late: float = 0.0
 
 
+def total(times: Iterable[Time]) -> Time:
+    """All of them together, and the worst of what is our own in them."""
+    known = [*times]
+    return Time(math.fsum(each.value for each in known), max((each.late for each in known), default=0.0))
+
+
 @dataclass
 class Run:
     """One passage through a probe: what its steps share.
 
+    `place` is the number of the step that is under way, `2.1` for the first one inside the second.
     `planned` is when the first request is to be sent, and timed from, where that was laid down (`time.perf_counter`).
     """
 
@@ -37,6 +45,7 @@ class Run:
     captured: dict[str, JsonValue]
     sampling: bool = False
     planned: float | None = None
+    place: str = ""
 
     async def ask(self, request: Request) -> "Answer":
         """Ask over HTTP, by the client for observing or by the one for timing.
@@ -59,6 +68,9 @@ class Result:
     """What one step gave. `failure` is the reason, in words, why the journey cannot go on.
 
     `spent` are all the times in which it was the service that was to act, `sent` is when the first of them began.
+    `said` is what was said, where that is not kept yet. `inner` are the results of the steps inside, by their places;
+    then `located` is that the failure already says in which of them it was. `reproduce` is a command that repeats a
+    failure by itself.
     """
 
     checks: list[Check] = field(default_factory=list)
@@ -69,6 +81,10 @@ class Result:
     sent: float | None = None
     phases: tuple[float | None, ...] = ()
     failure: str | None = None
+    said: str = ""
+    inner: list[tuple[str, "Result"]] = field(default_factory=list)
+    located: bool = False
+    reproduce: str | None = None
 
     def check(self, name: str, *, ok: bool, expected: str, actual: str, evidence: str | None) -> None:
         """Add a check; a failed one ends the journey. `actual` may have more lines, of which the first says it all."""
@@ -107,6 +123,21 @@ class Step(Settings):
     def target(self) -> str:
         """The path that it goes to, in which braces are always names."""
         raise NotImplementedError
+
+    def inside(self) -> Mapping[str, Sequence["Step"]]:
+        """The steps inside it, by the names of branches; a single branch has none."""
+        return {}
+
+    def check_known(self, place: str, known: frozenset[str]) -> None:
+        """Hold what it needs after its steps against what is captured by then.
+
+        Raises:
+            ValueError: something is not.
+        """
+
+    def signs_in(self) -> frozenset[str]:
+        """The logins that it uses itself."""
+        return frozenset({self.login} if self.login else ())
 
     def asks_for(self) -> frozenset[str]:
         """The names in braces in all its strings."""

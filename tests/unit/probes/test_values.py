@@ -64,6 +64,15 @@ def test_a_value_matches_itself_and_its_json(value: JsonValue) -> None:
         ({"absent": True}, [None], False),
         ({"absent": False}, [None], True),
         ({"min": 1}, [], False),
+        ({"length": {"min": 1, "max": 2}}, ["ab"], True),
+        ({"length": {"min": 3}}, ["ab"], False),
+        ({"one_of": [1, "a"]}, ["a"], True),
+        ({"one_of": [1, "a"]}, [True], False),
+        ({"one_of": [None]}, [], False),
+        ({"present": True}, [None], True),
+        ({"present": True}, [], False),
+        ({"present": False}, [], True),
+        ({"present": False}, [1], False),
         ({"name": "x"}, [{"name": "x"}], True),
     ],
 )
@@ -71,7 +80,22 @@ def test_rules_hold_or_do_not(expected: JsonValue, found: list[JsonValue], ok: b
     assert match(expected, found).ok is ok
 
 
-@pytest.mark.parametrize("rule", [{"type": "int"}, {"min": "1"}, {"length": -1}, {"matches": "("}, {"absent": "yes"}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"type": "int"},
+        {"min": "1"},
+        {"length": -1},
+        {"length": {"min": -1}},
+        {"length": {"least": 1}},
+        {"length": {}},
+        {"one_of": []},
+        {"one_of": "abc"},
+        {"matches": "("},
+        {"absent": "yes"},
+        {"present": "yes"},
+    ],
+)
 def test_a_rule_that_makes_no_sense_is_refused(rule: JsonValue) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Expected).validate_python(rule)
