@@ -1,7 +1,7 @@
 """The fact `protocol`: which events a conversation had, in which order, of which shape, and how it ended."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -29,8 +29,17 @@ class Protocol:
         self._last = event
         self._shapes.setdefault(event, Shapes()).add(data)
 
-    def value(self, *, code: int | None, by: str, subprotocol: str | None, extensions: Sequence[str]) -> JsonValue:
-        """The fact. `code` is what the service closed with, `by` who closed first: `service` or `probe`."""
+    def value(
+        self,
+        *,
+        code: int | None,
+        by: str,
+        subprotocol: str | None,
+        extensions: Sequence[str],
+        reason: str = "",
+        more: Mapping[str, JsonValue] | None = None,
+    ) -> JsonValue:
+        """The fact. `code` is what the service closed with, `by` who closed first: `service`, `probe` or `nobody`."""
         transitions = self._transitions + Counter({(self._last, END): 1})
         events: dict[str, JsonValue] = {}
         for event in sorted(self._seen):
@@ -39,7 +48,8 @@ class Protocol:
         return {
             "events": events,
             "transitions": [[before, after, count] for (before, after), count in sorted(transitions.items())],
-            "close": {"code": code, "by": by},
+            "close": {"code": code, "by": by, "reason": reason},
             "subprotocol": subprotocol,
             "extensions": [*sorted(extensions)],
+            **(more or {}),
         }

@@ -233,15 +233,15 @@ async def test_a_golden_path_is_measured_from_creation_to_close(tmp_path: Path) 
     assert isinstance(protocol, dict)
     assert list(protocol["events"]) == sorted(EVENTS)  # type: ignore[arg-type]
     assert ["(start)", "agent_started", 1] in protocol["transitions"]  # type: ignore[operator]
-    assert protocol["close"] == {"code": 1000, "by": "probe"}
+    assert protocol["close"] == {"code": 1000, "by": "probe", "reason": ""}
 
 
 @pytest.mark.parametrize(
     ("talk", "said"),
     [
         (servers.plays(*EVENTS[:2], code=1011), "closed by the service with 1011 (internal error): as planned"),
-        (servers.plays(), "no answer within 300 ms"),
-        (servers.plays(*EVENTS[:2]), "not over within 300 ms; after agent_thinking nothing more came"),
+        (servers.plays(), "no answer within 1 s"),
+        (servers.plays(*EVENTS[:2]), "not over within 1 s; after agent_thinking nothing more came"),
         (
             servers.plays("agent_started", "agent_completed", "agent_completed"),
             "came agent_completed, expected nothing",

@@ -3,10 +3,17 @@
 This module loads websockets; import it where it is used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from websockets.exceptions import InvalidHandshake, InvalidHeader, InvalidMessage, InvalidStatus, NegotiationError
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidUpgrade,
+    NegotiationError,
+)
 
 from bot.probes.probe import Unmeasurable
 from bot.probes.steps.line import Unconnected
@@ -36,6 +43,7 @@ REFUSALS: Mapping[int, str] = {
     502: "the service behind the proxy is down",
     503: "the service is not available",
     504: "the service behind the proxy does not answer",
+    505: "the upgrade was lost on its way, by a proxy that does not pass it on",
 }
 UNKNOWN_HOST = frozenset({5, 6})
 TLS = frozenset({35, 51, 58, 59, 60, 77, 80, 83, 90, 91})
@@ -64,10 +72,14 @@ def handshake_words(error: Exception, deadline: float) -> str:
         return f"no answer to the handshake within {deadline:.3g} s"
     if isinstance(error, InvalidStatus):
         return _status_words(error)
+    if isinstance(error, InvalidMessage) and not isinstance(error.__cause__, EOFError):
+        return "what came in answer to the handshake is not HTTP"
     if isinstance(error, InvalidMessage | OSError):
         return "the connection was closed during the handshake"
     if isinstance(error, NegotiationError):
         return f"the service chose a subprotocol or an extension that was not offered: {error}"
+    if isinstance(error, InvalidUpgrade):
+        return f"a wrong {error.name} in the handshake: something in between takes the upgrade out"
     if isinstance(error, InvalidHeader):
         return f"a wrong {error.name} in the handshake: something in between breaks WebSockets"
     if isinstance(error, InvalidHandshake):
@@ -84,14 +96,24 @@ def _connection_words(error: Unconnected) -> str:
 
 
 def _status_words(error: InvalidStatus) -> str:
-    status = error.response.status_code
+    status, headers = error.response.status_code, error.response.headers
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     meaning = REFUSALS.get(status)
     if meaning is None:
         if 200 <= status < 300:
-            meaning = "an ordinary answer: there is no WebSocket here"
+            page = _first(headers.get_all("Content-Type")).startswith("text/html")
+            what = "a web page" if page else "an ordinary answer"
+            meaning = f"{what}: there is no WebSocket here"
         elif 300 <= status < 400:
-            meaning = f"a redirect to {error.response.headers.get('Location', 'nowhere')}, which is not followed"
+            meaning = f"a redirect to {_first(headers.get_all('Location')) or 'nowhere'}, which is not followed"
         else:
             meaning = "the service failed" if status >= 500 else "refused"
-    return f"the handshake was answered with {status} {phrase}".rstrip() + f" ({meaning})"
+    if status in {429, 503} and (after := _first(headers.get_all("Retry-After"))):
+        meaning += f"; it asks to be tried again after {after if not after.isdigit() else f'{after} s'}"
+    words = f"the handshake was answered with {status} {phrase}".rstrip() + f" ({meaning})"
+    server = _first(headers.get_all("Server")) if status >= 400 else ""
+    return f"{words}, by {server}" if server else words
+
+
+def _first(values: Sequence[str]) -> str:
+    return values[0][:200] if values else ""
