@@ -266,3 +266,34 @@ def reset(transport: asyncio.Transport) -> None:
     """End a connection by a TCP reset, as a process that is killed with data unread does."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+Raw = Callable[[Asked, asyncio.StreamWriter, asyncio.StreamReader], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def talking(raw: Raw) -> AsyncIterator[str]:
+    """A service that reads the handshake and does with the bytes after it whatever it likes."""
+    tasks = set[asyncio.Task[None] | None]()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            method, target, _ = line.split(" ")
+            headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+            await raw(Asked(method, target, headers, b""), writer, reader)
+            await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+        await asyncio.sleep(0)

@@ -256,7 +256,7 @@ class Conversation:
         if received.code == 1005:
             return "closed by the service without a code (1005)" if self.closed_by_service else "closed without a code"
         by = "closed by the service with" if self.closed_by_service else "closed with"
-        words = f"{by} {code_words(received.code)}"
+        words = f"{by} {code_words(received.code, self.subprotocol)}"
         return f"{words}: {received.reason}" if received.reason else words
 
     @property

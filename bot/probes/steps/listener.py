@@ -70,9 +70,13 @@ class Listener:
         self.numbers = Numbering(sequence) if sequence is not None else None
         self.since = self.heard = time.perf_counter()
         self._language = language
-        self._ignore = frozenset(ignore)
+        self._ignore = set(ignore)
         self.by = by
         self.said: str | bytes = ""
+
+    def ignored(self, event: str, *, ignore: bool) -> None:
+        """Ignore a type of event from now on, or no longer."""
+        (self._ignore.add if ignore else self._ignore.discard)(event)
 
     async def send(self, messages: Sequence[str | bytes]) -> None:
         """Send, and count time from here.

@@ -4,13 +4,17 @@ from typing import Annotated
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
+from bot.probes.steps.graphql_ws import GraphQLStep
 from bot.probes.steps.http import HttpStep
+from bot.probes.steps.socket_io import SocketIOStep
 from bot.probes.steps.step import Step
 from bot.probes.steps.websocket import WebSocketStep
 
 STEPS: dict[str, type[Step]] = {
     "http": HttpStep,
     "websocket": WebSocketStep,
+    "graphql-ws": GraphQLStep,
+    "socket.io": SocketIOStep,
 }
 
 
@@ -26,4 +30,4 @@ def _by_its_key(data: object, _handler: ValidatorFunctionWrapHandler) -> Step:
     return STEPS[kinds[0]].model_validate(data)
 
 
-AnyStep = Annotated[HttpStep | WebSocketStep, WrapValidator(_by_its_key)]
+AnyStep = Annotated[HttpStep | WebSocketStep | GraphQLStep | SocketIOStep, WrapValidator(_by_its_key)]

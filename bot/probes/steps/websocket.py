@@ -1,6 +1,7 @@
 """The step `websocket`: open, converse, and hold what comes back against a pattern."""
 
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import JsonValue, model_validator
 
@@ -8,10 +9,12 @@ from bot.model.duration import Duration
 from bot.probes import templates
 from bot.probes.events import PatternText
 from bot.probes.paths import PathText
+from bot.probes.probe import Unmeasurable
 from bot.probes.request import Target
 from bot.probes.steps.acts import Act, AnyAct, Idle, Pattern, Ping, Send
 from bot.probes.steps.listener import Listener, Plain
 from bot.probes.steps.opening import TOKEN, SocketStep
+from bot.probes.steps.step import Result, Run
 
 if TYPE_CHECKING:
     from bot.probes.steps.stage import Stage
@@ -44,6 +47,9 @@ class WebSocketStep(SocketStep, Pattern):
     """Event types that the pattern does not see, such as heartbeats."""
     sequence: PathText | None = None
     """Where a message has its number: each must come once, in order, and none may be left out, over all sockets."""
+
+    conformance: Literal["basic"] | None = None
+    """Whether the service, which then must send back what it gets, is also held against the rules of the protocol."""
 
     @model_validator(mode="after")
     def _fits(self) -> "WebSocketStep":
@@ -96,6 +102,31 @@ class WebSocketStep(SocketStep, Pattern):
     def answers(self) -> bool:
         """Does it wait for anything to come back?"""
         return self.events is not None or self.send is not None
+
+    async def run(self, run: Run) -> Result:
+        """Open, converse, close; then the rules of the protocol, where they are asked for."""
+        result = await super().run(run)
+        if self.conformance is not None and result.failure is None and not run.sampling:
+            await self._hold_the_rules(run, result)
+        return result
+
+    async def _hold_the_rules(self, run: Run, result: Result) -> None:
+        from bot.probes.steps.conformance import basic
+
+        opening = await self.opening(run, Result())
+        if opening is None:
+            return
+        try:
+            found, transcript = await asyncio.wait_for(basic(opening), run.clock.left())
+        except TimeoutError as error:
+            reason = "the probe's time was over before all rules of the protocol were tried"
+            raise Unmeasurable(reason, "raise the probe's `timeout`") from error
+        evidence = run.context.keep(transcript)
+        for each in found:
+            actual = run.context.redactor.text(each.actual)
+            result.check(
+                f"conformance {each.name}", ok=each.ok, expected=each.expected, actual=actual, evidence=evidence
+            )
 
     def listener(self, stage: "Stage") -> Listener:
         """Who listens."""

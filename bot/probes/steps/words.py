@@ -50,12 +50,27 @@ TLS = frozenset({35, 51, 58, 59, 60, 77, 80, 83, 90, 91})
 """libcurl's error codes (`libcurl-errors(3)`)."""
 
 
-def code_words(code: int) -> str:
+GRAPHQL: Mapping[int, str] = {
+    4400: "a message that it does not understand",
+    4401: "not initialised, or not allowed",
+    4403: "forbidden",
+    4406: "no subprotocol that it knows",
+    4408: "no initialisation in its time",
+    4409: "that id is taken already",
+    4429: "initialised twice, or too often",
+    4500: "internal error",
+}
+"""What they mean over the subprotocols of GraphQL."""
+
+
+def code_words(code: int, subprotocol: str | None = None) -> str:
     """A close code with its meaning (RFC 6455, section 7.4.1, and IANA's registry).
 
     >>> code_words(1011), code_words(4401)
     ('1011 (internal error)', "4401 (the application's own)")
     """
+    if subprotocol in {"graphql-transport-ws", "graphql-ws"} and code in GRAPHQL:
+        return f"{code} ({GRAPHQL[code]})"
     meaning = MEANINGS.get(code, "the application's own" if 3000 <= code < 5000 else "unknown")
     return f"{code} ({meaning})"
 
