@@ -12,6 +12,7 @@ from bot.model.duration import Duration
 from bot.probes import templates
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, fresh
+from bot.probes.protocol import closes
 from bot.probes.steps.registry import AnyStep
 from bot.probes.steps.step import Result, Run, Time
 
@@ -131,7 +132,8 @@ def observation(
         ),
         facts=tuple(
             fact.model_copy(update={"id": prefix + fact.id}) for prefix, result in results for fact in result.facts
-        ),
+        )
+        + closes(fact for _, result in results for fact in result.facts),
         notes=tuple(note for _, result in results for note in result.notes),
     )
 

@@ -1,10 +1,11 @@
 """The fact `protocol`: which events a conversation had, in which order, of which shape, and how it ended."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from bot.model import Fact
 from bot.probes.shapes import Shapes
 
 START, END = "(start)", "(end)"
@@ -53,3 +54,16 @@ class Protocol:
             "extensions": [*sorted(extensions)],
             **(more or {}),
         }
+
+
+def closes(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """How often the sockets of a journey ended in which way, where more than one step of it had any."""
+    found = [fact.value.get("closes") for fact in facts if fact.kind == "protocol" and isinstance(fact.value, dict)]
+    if len(found) < 2:
+        return ()
+    whole = Counter[str]()
+    for each in found:
+        whole.update(
+            {end: number for end, number in each.items() if isinstance(number, int)} if isinstance(each, dict) else {}
+        )
+    return (Fact(id="closes", kind="closes", value=dict(sorted(whole.items()))),)

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import inspect
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from graphql import GraphQLError, build_schema, parse, subscribe
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 SCHEMA = build_schema("type Query { a: Int } type Subscription { count(to: Int!): Int, fails: Int }")
 TOKEN = "tok-graphql-1"
@@ -111,8 +112,40 @@ class SocketIOService:
 
 
 @contextlib.asynccontextmanager
-async def graphql(service: GraphQLService, *dialects: Any) -> AsyncIterator[str]:
+async def graphql(service: Callable[[ServerConnection], Awaitable[None]], *dialects: Any) -> AsyncIterator[str]:
     """A GraphQL service, with the dialects that it knows."""
     known = dialects or ("graphql-transport-ws", "graphql-ws")
     async with serve(service, "127.0.0.1", 0, subprotocols=list(known), close_timeout=0.2) as server:
+        yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+async def _agent(connection: ServerConnection) -> None:
+    """Runs what it is asked to, in numbered events, and goes on after the number that it is told."""
+    async for message in connection:
+        asked = json.loads(message)
+        first = asked.get("after", 0) + 1
+        words = ("agent_started", "agent_thinking", "agent_completed") if first == 1 else ("agent_idle",)
+        for number, word in enumerate(words, first):
+            await connection.send(json.dumps({"type": word, "seq": number, "run": asked.get("run", "r1")}))
+
+
+async def _echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+@contextlib.asynccontextmanager
+async def everything() -> AsyncIterator[str]:
+    """All of these services, each at its usual path."""
+
+    async def talk(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        path = connection.request.path.split("?")[0]
+        talks = {"/ws": _agent, "/echo": _echo, "/graphql": GraphQLService(), "/socket.io/": SocketIOService()}
+        await talks[path](connection)
+
+    def choose(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((each for each in offered if each.startswith("graphql")), None)
+
+    async with serve(talk, "127.0.0.1", 0, select_subprotocol=choose, close_timeout=0.2) as server:
         yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"

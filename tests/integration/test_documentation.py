@@ -11,6 +11,7 @@ from bot.model import Subject
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
 from tests.integration.chat_service import Service, running
+from tests.integration.subprotocols import everything
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a-password-of-the-examples"
@@ -20,9 +21,14 @@ login:
 """
 
 
-def examples(folder: str) -> list[object]:
+SOCKET_STEPS = ("websocket", "graphql-ws", "socket.io")
+
+
+def examples(folder: str, *only: str) -> list[object]:
     found = []
     for page in sorted((ROOT / "docs" / folder).glob("*.md")):
+        if only and page.stem not in only:
+            continue
         found += [
             pytest.param(text, id=page.stem) for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
         ]
@@ -54,6 +60,28 @@ async def test_each_probe_of_the_documentation_holds(text: str, chat: Service, t
 
     run, _ = session.runs()
     assert [(each.probe, each.state, each.reason) for each in run.observations if each.state != "measured"] == []
+
+
+@pytest.mark.parametrize("text", examples("probes/steps", *SOCKET_STEPS))
+async def test_each_step_over_a_websocket_of_the_documentation_holds(text: str, tmp_path: Path) -> None:
+    loaded = spec.parse(f"version: 1\nservice: chat\n{text}".encode(), "page.md")
+    plan = Plan(
+        probes=loaded.probes,
+        logins={},
+        identity=None,
+        redactor=Redactor(),
+        spec=loaded.digest,
+        vantage="here",
+        seed=1,
+        time=1.0,
+    )
+    async with everything() as url:
+        session = Session(plan, Subject(service="chat", environment="test", revision="chat", url=url), None, tmp_path)
+        await session.correctness()
+
+    run, _ = session.runs()
+    assert len(run.observations) == text.count("journey:")
+    assert [(each.probe, each.reason) for each in run.observations if each.state != "measured"] == []
 
 
 @pytest.mark.parametrize("text", examples("targets"))

@@ -110,6 +110,13 @@ async def test_a_ping_without_an_answer_is_said_to_be_one_and_no_code_is_made_up
     assert protocol(found)["times"]["ping"] >= 0
 
 
+async def test_how_all_sockets_of_a_journey_ended_is_counted(tmp_path: Path) -> None:
+    async with sockets(echo) as url:
+        found = await observed(tmp_path, url, {"journey": [{"websocket": "/ws"}, {"websocket": "/ws", "close": 1001}]})
+    assert found.state == "measured"
+    assert [fact.value for fact in found.facts if fact.kind == "closes"] == [{"1000 by probe": 1, "1001 by probe": 1}]
+
+
 class Feed:
     """Numbers its events over all sockets, and resumes after the number that it is told."""
 

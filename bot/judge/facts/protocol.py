@@ -130,5 +130,15 @@ def _closes(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
         yield Difference(f"closed with {end}", "changed", "info", _times(old[end]), "not seen")
 
 
+def compare_closes(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
+    """The same over all sockets of a journey: for information, because each step's are judged by themselves."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        yield unreadable("the way in which sockets were closed")
+        return
+    for end in sorted(before.keys() | after.keys()):
+        if before.get(end) != after.get(end):
+            yield Difference(f"closed with {end}", "changed", "info", _times(before.get(end)), _times(after.get(end)))
+
+
 def _times(number: JsonValue) -> str:
-    return "once" if number == 1 else f"{number} times"
+    return "never" if number is None else "once" if number == 1 else f"{number} times"

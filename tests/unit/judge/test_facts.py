@@ -108,6 +108,14 @@ def test_the_protocol_of_a_conversation(
     assert said(judged("protocol", after, before)) == status
 
 
+def test_how_the_sockets_of_a_journey_ended_is_for_information() -> None:
+    before, after = {"1000 by probe": 3}, {"1000 by probe": 2, "1011 by service": 1}
+    assert said(judged("closes", dict(after), dict(before))) == {
+        "closed with 1000 by probe": ("changed", "info"), "closed with 1011 by service": ("changed", "info")
+    }  # fmt: skip
+    assert judged("closes", 3, dict(before)).verdict != "stable"
+
+
 def test_a_kind_that_nobody_knows_is_compared_as_a_whole() -> None:
     assert said(judged("colour", {"is": "red"}, {"is": "red"})) == {"": ("maintained", "major")}
     assert said(judged("colour", {"is": "red"}, {"is": "blue"})) == {"": ("changed", "minor")}
