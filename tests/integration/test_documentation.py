@@ -100,6 +100,11 @@ def test_the_spec_in_the_readme_is_right() -> None:
     assert set(spec.parse(whole.encode(), "README.md").probes) == {"health", "golden-path"}
 
 
+def test_each_step_over_a_websocket_has_its_page() -> None:
+    for step in SOCKET_STEPS:
+        assert (ROOT / "docs" / "probes" / "steps" / f"{step}.md").is_file()
+
+
 def test_each_probe_and_target_has_its_page() -> None:
     from bot.deploy.registry import TARGETS
     from bot.probes.registry import PROBES

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
 
+from bot.model import Progress
 from bot.probes.login import Login
 from bot.probes.registry import PROBES
 from bot.probes.session import Session
@@ -149,6 +151,36 @@ async def test_what_is_resumed_has_neither_gaps_nor_anything_twice(
         found = await walk(tmp_path, url, talk=talk, sequence="$.seq", close=1000)
     assert failed(found) == ({} if actual is None else {"step 1: sequence": actual})
     assert protocol(found)["closes"] == {"1000 by probe": 2}
+    assert "talk 3: handshake" in protocol(found)["times"]
+
+
+async def test_a_socket_that_cannot_be_opened_again_ends_the_talk(tmp_path: Path) -> None:
+    opened = 0
+
+    def once(connection: ServerConnection, _request: Request) -> Response | None:
+        nonlocal opened
+        opened += 1
+        return None if opened % 2 else connection.respond(503, "no")
+
+    async with sockets(echo, once) as url:
+        found = await walk(tmp_path, url, talk=[{"reopen": True}, {"send": "never"}])
+    assert list(failed(found)) == ["step 1: talk 1: reopened"]
+    assert "503" in failed(found)["step 1: talk 1: reopened"]
+
+
+@pytest.mark.debian("nginx")
+async def test_an_idle_time_that_a_proxy_does_not_grant_is_said_to_be_one(tmp_path: Path) -> None:
+    async with sockets(echo, ping_interval=None) as url:
+        with servers.nginx(tmp_path / "nginx", url, idle="1s") as front:
+            found = await walk(tmp_path, front, idle="6s")
+    assert failed(found)["step 1: idle"].startswith("cut off without a word (1006) after 1.")
+
+
+async def test_a_subprotocol_that_is_not_chosen_is_noted(tmp_path: Path) -> None:
+    async with sockets(echo, select_subprotocol=lambda _connection, _offered: None) as url:
+        found = await walk(tmp_path, url, subprotocols=["v1"])
+    assert found.state == "measured"
+    assert found.notes == ("the service chose none of the subprotocols: a browser would not connect",)
 
 
 async def test_the_token_may_be_the_first_message_and_is_kept_nowhere(tmp_path: Path) -> None:
@@ -241,3 +273,27 @@ def test_what_does_not_go_together_is_said_when_the_spec_is_read(step: dict[str,
     with pytest.raises(ValidationError) as caught:
         PROBES["journey"].model_validate({"journey": [{"websocket": "/ws", **step}]})
     assert said in str(caught.value)
+
+
+async def test_each_time_that_a_step_takes_is_a_series_with_a_value_in_each_round(tmp_path: Path) -> None:
+    simple = {"websocket": "/ws", "send": {"type": "a"}, "events": "a", "gap": "5s", "ping": True}
+    talk = [{"send": [{"type": "a"}, {"type": "b"}]}, {"events": "a b", "gap": "5s"}, {"ping": True}, {"reopen": True}]
+    steps = [simple, {"websocket": "/ws", "talk": talk}]
+    async with sockets(echo) as url:
+        session = Session(plan({"it": {"journey": steps, "timed": True}}), subject(url), None, tmp_path)
+        await session.correctness()
+        await session.measure(lambda _candidate, _baseline: Progress(frozenset(), stop=True))
+    found = session.runs()[0].observations[0]
+    assert found.state == "measured"
+    assert [each.id for each in found.series] == [
+        "duration",
+        *(f"step 1: {name}" for name in ("handshake", "first event", "answer", "largest gap", "ping")),
+        "step 2: handshake",
+        *(f"step 2: talk 2: {name}" for name in ("first event", "answer", "largest gap")),
+        "step 2: talk 3: ping",
+        "step 2: talk 4: handshake",
+    ]
+    for series in found.series:
+        assert series.samples
+        column = series.columns.index("ok")
+        assert all(sample[column] is True for sample in series.samples), series.id

@@ -23,6 +23,7 @@ from bot.probes.engine import Engine, Promise
 from bot.probes.probe import Unmeasurable
 from bot.probes.steps.line import Line, Message, Pong, Stamp, Unconnected, quiet
 from bot.probes.steps.step import Time
+from bot.probes.steps.traffic import Traffic
 from bot.probes.steps.words import code_words, handshake_words
 from bot.safety.http import USER_AGENT, Unanswered, is_loopback, refuse_link_local
 
@@ -305,29 +306,6 @@ class Conversation:
 def span(began: float, ended: Message | Stamp) -> Time:
     """From one moment to another, in milliseconds."""
     return Time(max(0.0, ended.at - began) * 1000, ended.late * 1000)
-
-
-class Traffic:
-    """How many messages, and of how many bytes, went each way."""
-
-    def __init__(self) -> None:
-        self.messages_sent = self.bytes_sent = self.messages_received = self.bytes_received = 0
-
-    def sent(self, message: str | bytes) -> None:
-        """One went out."""
-        self.messages_sent += 1
-        self.bytes_sent += _size(message)
-
-    def received(self, message: str | bytes) -> None:
-        """One came in."""
-        self.messages_received += 1
-        self.bytes_received += _size(message)
-
-
-def _size(message: str | bytes) -> int:
-    if isinstance(message, bytes) or message.isascii():
-        return len(message)
-    return len(message.encode("utf-8", "surrogatepass"))
 
 
 def said_text(message: str | bytes) -> str:

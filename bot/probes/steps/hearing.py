@@ -51,6 +51,7 @@ class Hearing:
         self.ended: str | None = None
         self._late: str | None = None
         self._answered = False
+        self._number = 0
         self._since = self._last = since
 
     def take(self, heard: Heard) -> None:
@@ -60,9 +61,11 @@ class Hearing:
         since = Time(max(0.0, heard.at - self._since) * 1000, heard.late * 1000)
         gap = Time(max(0.0, heard.at - self._last) * 1000, heard.late * 1000)
         self._hold("gap" if self._answered else "first", gap)
-        if self.times.setdefault("first event", since) is not since:
-            known = self.times.get("largest gap")
-            self.times["largest gap"] = gap if known is None or gap.value > known.value else known
+        self.times.setdefault("first event", since)
+        # with one event only, the wait for it stands for the gap: a series has a value for each round
+        known = self.times.get("largest gap") if self._number > 1 else None
+        self.times["largest gap"] = gap if known is None or gap.value > known.value else known
+        self._number += 1
         self._last = heard.at
         self._answered = True
         fits = self._feed(heard)

@@ -12,7 +12,7 @@ from bot.probes import templates
 from bot.probes.events import PatternText
 from bot.probes.matching import shown
 from bot.probes.request import Target
-from bot.probes.steps.acts import Pattern
+from bot.probes.steps.hears import Pattern
 from bot.probes.steps.listener import Listener
 from bot.probes.steps.opening import TOKEN, SocketStep
 

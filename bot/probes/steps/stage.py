@@ -63,7 +63,8 @@ class Stage:
             pass
         finally:
             await self.talk.close(1000)
-        self.run.context.witness.handshake(self.run.probe, self.talk.headers)
+        for talk in self.talks:
+            self.run.context.witness.handshake(self.run.probe, talk.headers)
         self._conclude(result, ended)
 
     async def open(self) -> None:
@@ -94,6 +95,8 @@ class Stage:
         except Ended as error:
             self.hold(f"{prefix}reopened", ok=False, expected="open", actual=str(error))
         self.hold(f"{prefix}reopened", ok=True, expected="open", actual="open")
+        if self.talk.handshake is not None:
+            self.times[f"{prefix}handshake"] = self.talk.handshake
 
     async def hear(
         self, matcher: "Matching | None", deadlines: Deadlines, *, prefix: str = "", last: bool = True
@@ -166,6 +169,8 @@ class Stage:
         check("handshake", ok=opened, expected="open", actual="open" if opened else ended or "not open")
         if first.handshake is None:
             return
+        if self.opening.subprotocols and first.subprotocol is None:
+            result.notes.append("the service chose none of the subprotocols: a browser would not connect")
         for held in self.held:
             check(held.name, ok=held.ok, expected=held.expected, actual=held.actual)
         numbers = self.listener.numbers

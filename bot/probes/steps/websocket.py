@@ -11,7 +11,9 @@ from bot.probes.events import PatternText
 from bot.probes.paths import PathText
 from bot.probes.probe import Unmeasurable
 from bot.probes.request import Target
-from bot.probes.steps.acts import Act, AnyAct, Idle, Pattern, Ping, Send
+from bot.probes.steps.act import Act
+from bot.probes.steps.acts import AnyAct, Idle, Ping, Send
+from bot.probes.steps.hears import Pattern
 from bot.probes.steps.listener import Listener, Plain
 from bot.probes.steps.opening import TOKEN, SocketStep
 from bot.probes.steps.step import Result, Run
