@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
 MAX_MESSAGE = 16 * 1024 * 1024
-SILENCE = 1.0
+SILENCE = 0.5
 """Seconds without a word after which a cut is called one of an idle socket."""
 CLOSE_TIMEOUT = 2.0
 MAX_TRANSCRIPT = 1000

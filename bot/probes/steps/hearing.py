@@ -99,7 +99,7 @@ class Hearing:
         ended = self._ended_words(talk)
         if self.matcher is None:
             expected = f"an answer within {time}"
-            if self._answered and (self.ended is None or talk.received_code in {NORMAL, NO_STATUS, close}):
+            if self._answered and (self.ended is None or talk.received_code in {NORMAL, close}):
                 return self._late is None, expected, self._late or "an answer"
             return False, expected, ended or self._late or f"no answer within {time}"
         expected = self.matcher.automaton.pattern
