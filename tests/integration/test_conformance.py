@@ -76,3 +76,15 @@ def test_only_what_there_is_can_be_asked_for(step: dict[str, object]) -> None:
 
     with pytest.raises(ValueError, match="basic"):
         PROBES["journey"].model_validate({"journey": [{"websocket": "/ws", **step}]})
+
+
+async def test_another_code_than_the_right_one_is_said(tmp_path: Path) -> None:
+    async def polite(asked: Asked, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> None:
+        writer.write(servers.upgraded(asked.headers["sec-websocket-key"]))
+        await reader.readexactly(2)
+        writer.write(b"\x88\x02\x03\xe8")
+
+    async with servers.talking(polite) as url:
+        found = await observed(tmp_path, url, {"journey": [STEP]})
+    assert failed(found)["step 1: conformance bad UTF-8"] == "closed with 1000 (normal)"
+    assert len(failed(found)) == 7

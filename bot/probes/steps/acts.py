@@ -130,7 +130,7 @@ class Reopen(Act):
         """Close, and open again."""
         await stage.talk.close(self.code)
         await asyncio.sleep(stage.run.clock.left(self.after))
-        await stage.reopen(self.code, prefix)
+        await stage.reopen(prefix)
 
     def times(self) -> tuple[str, ...]:
         """The time of the new handshake."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MODERN, LEGACY = "graphql-transport-ws", "graphql-ws"
 PROTOCOL_EVENTS = ("connection_ack", "ka", "ping", "pong")
-LEGACY_WORDS = {"data": "next", "connection_error": "connection_error"}
+LEGACY_WORDS = {"data": "next"}
 ID = "1"
 
 

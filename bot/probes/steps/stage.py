@@ -81,13 +81,12 @@ class Stage:
             planned=self.run.take_plan(),
         )
 
-    async def reopen(self, code: int, prefix: str) -> None:
-        """Close, and open another.
+    async def reopen(self, prefix: str) -> None:
+        """Open another, after the one before was closed.
 
         Raises:
             Broken: it could not be opened again.
         """
-        await self.talk.close(code)
         self.talks.append(self._new())
         self.listener.talk = self.talk
         try:
