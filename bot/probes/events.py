@@ -99,7 +99,7 @@ class Matcher:
     def why(self) -> str:
         """What is wrong, in words; what is missing, when it is only not over yet."""
         after = f"after {self.seen[-1]} " if self.seen else "first "
-        wanted = _listed(self.expected())
+        wanted = listed(self.expected())
         if self._surprise is not None:
             return f"{after}came {self._surprise}, expected {wanted}"
         if self.accepts:
@@ -226,7 +226,8 @@ class _Parser:
         return ValueError(f"{message}, in the event pattern at column {column + 1}:\n{self.pattern}\n{' ' * column}^")
 
 
-def _listed(types: Sequence[str]) -> str:
+def listed(types: Sequence[str]) -> str:
+    """Types in words, as what was expected."""
     if not types:
         return "nothing"
     return types[0] if len(types) == 1 else f"{', '.join(types[:-1])} or {types[-1]}"

@@ -11,6 +11,7 @@ from bot.probes import templates
 from bot.probes.curl import again
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, fresh
+from bot.probes.protocol import closes
 from bot.probes.steps.registry import AnyStep
 from bot.probes.steps.sequence import Placed, check_names, everywhere, in_order, numbered, reached, titled
 from bot.probes.steps.step import Result, Run, Time, total
@@ -111,6 +112,7 @@ def observation(
         ),
         facts=tuple(
             fact.model_copy(update={"id": prefix + fact.id}) for prefix, result in results for fact in result.facts
-        ),
+        )
+        + closes(fact for _, result in results for fact in result.facts),
         notes=tuple(note for _, result in results for note in result.notes),
     )

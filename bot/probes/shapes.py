@@ -38,6 +38,8 @@ class Shapes:
         self._seen: dict[str, int] = {}
         self._parents: dict[str, str] = {}
         self._objects: dict[str, int] = {}
+        self._keys: dict[str, set[str]] = {}
+        self._maps: set[str] = set()
         self.cut = False
         """Whether something was left out because there was too much of it."""
 
@@ -70,12 +72,47 @@ class Shapes:
             self.cut = self.cut or isinstance(value, dict | list)
         elif isinstance(value, dict):
             self._objects[path] = self._objects.get(path, 0) + 1
-            is_map = len(value) > MAX_KEYS and len({json_type(each) for each in value.values()}) == 1
+            is_map = path in self._maps or (
+                len(value) > MAX_KEYS and len({json_type(each) for each in value.values()}) == 1
+            )
             for key, each in value.items():
-                self._child(path, f"{path}.*" if is_map or is_data(key) else path + step(key), each, depth)
+                if is_map or is_data(key) or self._is_one_key_too_many(path, path + step(key)):
+                    self._child(path, f"{path}.*", each, depth)
+                else:
+                    self._child(path, path + step(key), each, depth)
         elif isinstance(value, list):
             for each in value:
                 self._child(path, f"{path}[]", each, depth)
+
+    def _is_one_key_too_many(self, path: str, child: str) -> bool:
+        """Objects that have ever other keys, none of them always there and all alike, are a map too."""
+        if path in self._maps:
+            return True
+        keys = self._keys.setdefault(path, set())
+        keys.add(child)
+        if len(keys) <= MAX_KEYS:
+            return False
+        known = [each for each in keys if each in self._types]
+        alike = len({frozenset(self._types[each] - {"null"}) for each in known}) == 1
+        if not alike or any(self._seen[each] >= self._objects[path] - 1 for each in known):
+            return False
+        self._maps.add(path)
+        for each in known:
+            self._fold(each, f"{path}.*")
+        return True
+
+    def _fold(self, old: str, new: str) -> None:
+        """Call a path, and all below it, by another name that may be known already."""
+        for path in [each for each in self._types if each == old or each.startswith((f"{old}.", f"{old}["))]:
+            now = new + path.removeprefix(old)
+            self._types.setdefault(now, set()).update(self._types.pop(path))
+            self._seen[now] = self._seen.get(now, 0) + self._seen.pop(path)
+            if path in self._objects:
+                self._objects[now] = self._objects.get(now, 0) + self._objects.pop(path)
+            parent = self._parents.pop(path)
+            inside = parent == old or parent.startswith((f"{old}.", f"{old}["))
+            self._parents[now] = new + parent.removeprefix(old) if inside else parent
+            self._keys.pop(path, None)
 
     def _child(self, parent: str, path: str, value: JsonValue, depth: int) -> None:
         self._parents[path] = parent

@@ -1,16 +1,25 @@
 """Small services on loopback that behave, and that misbehave in one way each."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import struct
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request as Upgrade
 from websockets.http11 import Response
+
+from tests.debian import debian_program
 
 
 @dataclass
@@ -203,3 +212,88 @@ def plays(*events: str, code: int = 1000, after: float = 0.0) -> Talk:
         await connection.wait_closed()
 
     return talk
+
+
+def upgraded(key: str, extra: str = "") -> bytes:
+    """The answer to a handshake with this key, by hand."""
+    accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
+    head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    return f"{head}sec-websocket-accept: {accept}\r\n{extra}\r\n".encode()
+
+
+def by_hand(*frames: bytes, extra: str = "", stay: bool = True) -> Route:
+    """A WebSocket of nobody's library: shakes hands, sends bytes, and stays (or ends the connection)."""
+
+    async def route(asked: Asked, writer: asyncio.StreamWriter) -> bytes | None:
+        writer.write(upgraded(asked.headers.get("sec-websocket-key", ""), extra) + b"".join(frames))
+        await writer.drain()
+        if stay:
+            await asyncio.sleep(30)
+        return None
+
+    return route
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, backend: str, *, upgrade: bool = True, idle: str = "60s") -> Iterator[str]:
+    """Debian's nginx in front of a backend."""
+    program = debian_program("nginx", "nginx")
+    headers = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_http_version 1.1;"
+    port = urlsplit(unused_url()).port
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = " ".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off; {kept} server {{ listen 127.0.0.1:{port};\n"
+        f"location / {{ proxy_pass {backend}; {headers if upgrade else ''} proxy_read_timeout {idle}; }} }} }}\n"
+    )
+    process = subprocess.Popen([program, "-c", configuration, "-e", folder / "error.log"])
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port or 0), 1):
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection by a TCP reset, as a process that is killed with data unread does."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+Raw = Callable[[Asked, asyncio.StreamWriter, asyncio.StreamReader], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def talking(raw: Raw) -> AsyncIterator[str]:
+    """A service that reads the handshake and does with the bytes after it whatever it likes."""
+    tasks = set[asyncio.Task[None] | None]()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            method, target, _ = line.split(" ")
+            headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+            await raw(Asked(method, target, headers, b""), writer, reader)
+            await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+        await asyncio.sleep(0)

@@ -233,7 +233,7 @@ async def test_a_golden_path_is_measured_from_creation_to_close(tmp_path: Path) 
     assert isinstance(protocol, dict)
     assert list(protocol["events"]) == sorted(EVENTS)  # type: ignore[arg-type]
     assert ["(start)", "agent_started", 1] in protocol["transitions"]  # type: ignore[operator]
-    assert protocol["close"] == {"code": 1000, "by": "probe"}
+    assert protocol["close"] == {"code": 1000, "by": "probe", "reason": ""}
 
 
 @pytest.mark.parametrize(

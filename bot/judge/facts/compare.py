@@ -13,6 +13,7 @@ from bot.model import Fact, Finding, Observation
 COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
     "json-shape": json_shape.compare,
     "protocol": protocol.compare,
+    "closes": protocol.compare_closes,
 }
 MOST = 50
 """Differences of one fact that are listed one by one; a last row speaks for the rest."""

@@ -49,7 +49,7 @@ def compare_paths(before: JsonValue, after: JsonValue, *, is_cut: bool = False) 
         return
     lost: list[str] = []
     for path, was in old.items():
-        now = new.get(path)
+        now = new.get(path) or new.get(_as_map(path))
         if now is not None:
             yield from _types(path, was, now)
         elif _could_have(path, new) and not any(_inside(path, each) for each in lost):
@@ -59,7 +59,8 @@ def compare_paths(before: JsonValue, after: JsonValue, *, is_cut: bool = False) 
                 yield Difference(path, "regressed", "major", str(was), "gone", f"{counts}, and is gone")
             else:
                 yield Difference(path, "changed", "minor", str(was), "not seen", f"{counts} before")
-    fresh = new.keys() - old.keys()
+    places = {*old, *map(_as_map, old)}  # a map was there where any of its keys was
+    fresh = {path for path in new.keys() - old.keys() if path not in places and _as_map(path) not in old}
     for path in sorted(fresh):
         if not any(_inside(path, each) for each in fresh):
             yield Difference(path, "changed", "info", "not there", str(new[path]), "an addition")
@@ -113,6 +114,11 @@ def _could_have(path: str, after: Mapping[str, Path]) -> bool:
     """Whether any object was seen that could have had this path: an empty list says nothing of its items."""
     parent = after.get(_parent(path))
     return parent is not None and parent.objects > 0 and not path.endswith(("[]", ".*"))
+
+
+def _as_map(path: str) -> str:
+    """The same place, where its object is taken for a map keyed by data."""
+    return f"{_parent(path)}.*"
 
 
 def _parent(path: str) -> str:

@@ -23,8 +23,11 @@ def compare(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
         yield unreadable("the list of events")
         return
     yield from _events(old, new)
-    yield from _transitions(before.get("transitions"), after.get("transitions"), {*old}, {*new})
+    yield from _transitions(
+        before.get("transitions"), after.get("transitions"), {*old}, {*new}, by_pattern="pattern" in after
+    )
     yield from _close(before.get("close"), after.get("close"))
+    yield from _closes(before.get("closes"), after.get("closes"))
     if before.get("subprotocol") != after.get("subprotocol"):
         yield Difference(
             "subprotocol", "regressed", "major", str(before.get("subprotocol")), str(after.get("subprotocol"))
@@ -53,8 +56,13 @@ def _events(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> Itera
             yield Difference(f"event {event}", "changed", "info", "not seen", "seen", "an addition")
 
 
-def _transitions(before: JsonValue, after: JsonValue, old: set[str], new: set[str]) -> Iterator[Difference]:
-    """An order that is lost though both of its events are still there: too little, in one talk, to call broken."""
+def _transitions(
+    before: JsonValue, after: JsonValue, old: set[str], new: set[str], *, by_pattern: bool
+) -> Iterator[Difference]:
+    """An order that is lost though both of its events are still there.
+
+    Where the spec has a pattern, the order is held by that: another one that it allows is compatible.
+    """
     were, are = _read(before), _read(after)
     if were is None or are is None:
         yield unreadable("the order of events")
@@ -63,7 +71,11 @@ def _transitions(before: JsonValue, after: JsonValue, old: set[str], new: set[st
     for first, second in sorted(were - are):
         if first in kept and second in kept and old <= new:
             place = f"order {first} then {second}"
-            yield Difference(place, "changed", "minor", "seen", "not seen", "the order of events is another")
+            if by_pattern:
+                reason = "the order of events is another, which the pattern allows"
+                yield Difference(place, "changed", "minor", "seen", "not seen", reason)
+            else:
+                yield Difference(place, "regressed", "major", "seen", "not seen", "the order of events is another")
 
 
 def _read(transitions: JsonValue) -> set[tuple[str, str]] | None:
@@ -82,6 +94,8 @@ def _close(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
         return
     if not isinstance(before, dict) or not isinstance(after, dict):
         yield Difference("close", "regressed", "major", _how(before), _how(after), ANOTHER_WAY)
+    elif (after.get("code"), after.get("by")) == (before.get("code"), before.get("by")):
+        return  # reasons are for people, and may hold ids
     elif after.get("code") == before.get("code") or _mended(before.get("code"), after.get("code")):
         yield Difference("close", "changed", "minor", _how(before), _how(after), ANOTHER_WAY)
     else:
@@ -93,4 +107,38 @@ def _mended(before: JsonValue, after: JsonValue) -> bool:
 
 
 def _how(close: JsonValue) -> str:
-    return f"{close.get('code')} by the {close.get('by')}" if isinstance(close, dict) else "not known"
+    if not isinstance(close, dict):
+        return "not known"
+    words = f"{close.get('code')} by {'' if close.get('by') == 'nobody' else 'the '}{close.get('by')}"
+    return f"{words}: {close['reason']}" if close.get("reason") else words
+
+
+def _closes(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
+    """How the sockets of a step ended, where it had several; the last one's end is compared by itself."""
+    old, new = ({} if each is None else each for each in (before, after))
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        yield unreadable("the way in which sockets were closed")
+        return
+    if len(old) < 2 and len(new) < 2:
+        return
+    for end in sorted(new.keys() - old.keys()):
+        code = end.split(" ")[0]
+        if code not in {"1000", "1001"}:
+            seen = _times(new[end])
+            yield Difference(f"closed with {end}", "regressed", "major", "not seen", seen, "a new way of ending")
+    for end in sorted(old.keys() - new.keys()):
+        yield Difference(f"closed with {end}", "changed", "info", _times(old[end]), "not seen")
+
+
+def compare_closes(before: JsonValue, after: JsonValue) -> Iterator[Difference]:
+    """The same over all sockets of a journey: for information, because each step's are judged by themselves."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        yield unreadable("the way in which sockets were closed")
+        return
+    for end in sorted(before.keys() | after.keys()):
+        if before.get(end) != after.get(end):
+            yield Difference(f"closed with {end}", "changed", "info", _times(before.get(end)), _times(after.get(end)))
+
+
+def _times(number: JsonValue) -> str:
+    return "never" if number is None else "once" if number == 1 else f"{number} times"

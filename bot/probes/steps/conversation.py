@@ -8,20 +8,22 @@ This module loads websockets; import it where it is used.
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.extensions.permessage_deflate import enable_client_permessage_deflate
 from websockets.headers import validate_subprotocols
 from websockets.uri import parse_uri
 
 from bot.probes.engine import Engine, Promise
 from bot.probes.probe import Unmeasurable
-from bot.probes.steps.line import Line, Message, Stamp, Unconnected, quiet
+from bot.probes.steps.line import Line, Message, Pong, Stamp, Unconnected, quiet
 from bot.probes.steps.step import Time
+from bot.probes.steps.traffic import Traffic
 from bot.probes.steps.words import code_words, handshake_words
 from bot.safety.http import USER_AGENT, Unanswered, is_loopback, refuse_link_local
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
 MAX_MESSAGE = 16 * 1024 * 1024
+SILENCE = 0.5
+"""Seconds without a word after which a cut is called one of an idle socket."""
 CLOSE_TIMEOUT = 2.0
 MAX_TRANSCRIPT = 1000
 
@@ -45,7 +49,7 @@ class Conversation:
     and for closing.
     """
 
-    def __init__(self, url: str, engine: Engine) -> None:
+    def __init__(self, url: str, engine: Engine, max_message: int = MAX_MESSAGE) -> None:
         self.url = "ws" + url.removeprefix("http")
         self.transcript: list[str] = []
         self.handshake: Time | None = None
@@ -54,12 +58,16 @@ class Conversation:
         self.headers: Sequence[tuple[str, str]] = ()
         self.spent: list[Time] = []
         self.started = time.perf_counter()
+        self.traffic = Traffic()
+        self._max_message = max_message
         self._engine = engine
         self._line: Line | None = None
         self._sent: float | None = None
         self._last: Message | None = None
         self._closing = False
         self._left_out = 0
+        self._touched = 0.0
+        self._cut_at: float | None = None
 
     async def open(
         self,
@@ -89,6 +97,8 @@ class Conversation:
             opened = await self._opened(line, planned)
         except (OSError, ValueError, Unconnected, WebSocketException) as error:
             words = handshake_words(error, deadline)
+            if isinstance(error, InvalidStatus) and error.response.body:
+                self.note("<", bytes(error.response.body).decode("utf-8", "backslashreplace"))
             self.note("!", words)
             raise Ended(words) from error
         self._line = line
@@ -98,6 +108,7 @@ class Conversation:
         self.spent.append(self.handshake)
         response = line.response
         self.headers = list(response.headers.raw_items()) if response is not None else []
+        self._touched = opened.at
         self.subprotocol = line.protocol.subprotocol
         self.extensions = [extension.name for extension in line.protocol.extensions]
         self.note("<", "101 Switching Protocols", opened.at)
@@ -126,7 +137,7 @@ class Conversation:
             origin=origin,  # type: ignore[arg-type]
             extensions=enable_client_permessage_deflate(None),
             subprotocols=list(subprotocols) or None,
-            max_size=MAX_MESSAGE,
+            max_size=self._max_message,
             logger=quiet(),
         )
         request = protocol.connect()
@@ -134,7 +145,7 @@ class Conversation:
         request.headers.setdefault("User-Agent", USER_AGENT)
         return Line(url, protocol, request, deadline, direct=direct)
 
-    async def send(self, messages: Sequence[str]) -> float:
+    async def send(self, messages: Sequence[str | bytes]) -> float:
         """Send messages; the moment at which the first one left (`time.perf_counter`).
 
         Raises:
@@ -143,10 +154,41 @@ class Conversation:
         assert self._line is not None
         line, sent = self._line, Promise[Stamp]()
         for message in messages:
-            self.note(">", message)
+            self.note(">", said_text(message))
+            self.traffic.sent(message)
+        self._spend()
         self._engine.call(lambda _: line.send(messages, sent))
-        self._sent = (await sent.future).at
+        self._sent = self._touched = (await sent.future).at
         return self._sent
+
+    async def reply(self, message: str) -> None:
+        """Send what is no message of the spec, but asked for by the protocol on top: it counts as no question."""
+        assert self._line is not None
+        line, sent = self._line, Promise[Stamp]()
+        self.note(">", message)
+        self._engine.call(lambda _: line.send([message], sent))
+        await sent.future
+
+    async def ping(self, deadline: float) -> Time | None:
+        """The round trip of a ping, or None when no answer came within `deadline` seconds.
+
+        Raises:
+            Ended: the connection is closed.
+        """
+        assert self._line is not None
+        line, pong, data = self._line, Promise[Pong](), os.urandom(4)
+        self.note(">", "ping")
+        self._engine.call(lambda _: line.ping(data, pong))
+        try:
+            found = await asyncio.wait_for(pong.future, deadline)
+        except TimeoutError:
+            return None
+        except ConnectionResetError:
+            raise self._ended(Stamp(time.perf_counter(), 0.0)) from None
+        self.note("<", "pong", found.came.at)
+        self._touched = found.came.at
+        self.spent.append(span(found.sent, found.came))
+        return self.spent[-1]
 
     async def receive(self, deadline: float) -> Message | None:
         """The next message, or None when none came within `deadline` seconds.
@@ -168,8 +210,10 @@ class Conversation:
         if line.took(item):
             self._engine.tell(line.resume)
         said = item.said
-        self.note("<", said if isinstance(said, str) else f"({len(said):,} bytes)", item.at)
+        self.note("<", said_text(said), item.at)
+        self.traffic.received(said)
         self._last = item
+        self._touched = item.at
         return item
 
     async def close(self, code: int) -> None:
@@ -178,8 +222,7 @@ class Conversation:
             return
         self._closing = True
         line, closed, before = self._line, Promise[Stamp](), self.received_code
-        if self._sent is not None and self._last is not None:
-            self.spent.append(span(self._sent, self._last))
+        self._spend()
         self._engine.call(lambda _: line.close(code, closed, CLOSE_TIMEOUT))
         began = time.perf_counter()
         ended = await closed.future
@@ -205,13 +248,23 @@ class Conversation:
         if received is None:
             sent = self._line.protocol.close_sent if self._line is not None else None
             if sent is not None and sent.code == 1009:
-                return f"a message of more than {MAX_MESSAGE:,} bytes came, which we do not take"
+                return f"a message of more than {self._max_message:,} bytes came, which we do not take"
+            if sent is not None and sent.reason:  # we give a reason only where the protocol was broken
+                return f"the service broke the protocol, so that we closed with {code_words(sent.code)}: {sent.reason}"
             if sent is not None:
                 return f"no answer to our closing with {code_words(sent.code)}"
-            return "cut off without a word (1006)"
+            return self._cut_words()
+        if received.code == 1005:
+            return "closed by the service without a code (1005)" if self.closed_by_service else "closed without a code"
         by = "closed by the service with" if self.closed_by_service else "closed with"
-        words = f"{by} {code_words(received.code)}"
+        words = f"{by} {code_words(received.code, self.subprotocol)}"
         return f"{words}: {received.reason}" if received.reason else words
+
+    @property
+    def reason(self) -> str:
+        """The reason that the service gave with its code."""
+        received = self._received()
+        return received.reason if received is not None else ""
 
     def note(self, mark: str, text: str, at: float | None = None) -> None:
         """Add a line to the transcript; of a very long one the end is only counted."""
@@ -227,10 +280,24 @@ class Conversation:
         more = [f"… and {self._left_out:,} lines more"] if self._left_out else []
         return "\n".join([*self.transcript, *more]) + "\n"
 
+    def _spend(self) -> None:
+        if self._sent is not None and self._last is not None:
+            self.spent.append(span(self._sent, self._last))
+        self._sent = self._last = None
+
+    def _cut_words(self) -> str:
+        how = "reset" if self._line is not None and self._line.was_reset else "cut off"
+        words = f"{how} without a word (1006)"
+        silence = (self._cut_at or self._touched) - self._touched
+        if silence < SILENCE:
+            return words
+        return f"{words} after {silence:.1f} s of silence: something in between, or the service, cuts idle sockets"
+
     def _received(self) -> "Close | None":
         return self._line.protocol.close_rcvd if self._line is not None else None
 
     def _ended(self, stamp: Stamp) -> Ended:
+        self._cut_at = self._cut_at or stamp.at
         words = self.ending()
         self.note("<" if self._received() is not None else "!", words, stamp.at)
         return Ended(words)
@@ -239,6 +306,11 @@ class Conversation:
 def span(began: float, ended: Message | Stamp) -> Time:
     """From one moment to another, in milliseconds."""
     return Time(max(0.0, ended.at - began) * 1000, ended.late * 1000)
+
+
+def said_text(message: str | bytes) -> str:
+    """A message as the transcript has it."""
+    return message if isinstance(message, str) else f"({len(message):,} bytes)"
 
 
 def as_text(message: object) -> str:

@@ -49,6 +49,13 @@ class Stamp(NamedTuple):
     late: float
 
 
+class Pong(NamedTuple):
+    """The answer to a ping: when that was sent, and when the answer came."""
+
+    sent: float
+    came: Stamp
+
+
 class Unconnected(Exception):
     """libcurl could not connect; `code` is its own."""
 
@@ -82,6 +89,8 @@ class Line:
         self._waiting, self._taken = 0, 0
         self._waiting_bytes, self._taken_bytes = 0, 0
         self._held_since: float | None = None
+        self._pings: dict[bytes, tuple[float, Promise[Pong]]] = {}
+        self.was_reset = False
 
     # --- for the event loop -----------------------------------------------------------------------------------------
 
@@ -111,16 +120,33 @@ class Line:
             handle.setopt(pycurl.PROXY, "")
         loop.at(planned or 0.0, self._connect)
 
-    def send(self, messages: Sequence[str], sent: Promise[Stamp]) -> None:
+    def send(self, messages: Sequence[str | bytes], sent: Promise[Stamp]) -> None:
         """Send messages; the promise is kept with the moment at which the first one left."""
         self._turn = self._look()
         try:
             for message in messages:
-                self.protocol.send_text(message.encode("utf-8", "surrogatepass"))
+                if isinstance(message, bytes):
+                    self.protocol.send_binary(message)
+                else:
+                    self.protocol.send_text(message.encode("utf-8", "surrogatepass"))
         except InvalidState:
             pass  # it is closed, which the next message says
         self._flush()
         sent.give(Stamp(self._turn, 0.0))
+
+    def ping(self, data: bytes, pong: Promise[Pong]) -> None:
+        """Ping; the promise is kept with the moments of sending and of the answer, and broken when the line ends."""
+        self._turn = self._look()
+        if self._ended:
+            pong.fail(ConnectionResetError())
+            return
+        self._pings[data] = self._turn, pong
+        try:
+            self.protocol.send_ping(data)
+        except InvalidState:
+            self._pings.pop(data)
+            pong.fail(ConnectionResetError())
+        self._flush()
 
     def close(self, code: int, closed: Promise[Stamp], timeout: float) -> None:
         """Close; the promise is kept when the service has answered that, or has not in time."""
@@ -191,7 +217,7 @@ class Line:
             except BlockingIOError:
                 break
             except self._loop.pycurl.error:
-                data = b""
+                data, self.was_reset = b"", True
             read += len(data)
             if not data:
                 self.protocol.receive_eof()
@@ -221,6 +247,9 @@ class Line:
             self._loop.at(self._loop.now + LINGER, self.drop)
 
     def _frame(self, frame: Frame, stamp: Stamp) -> None:
+        if frame.opcode is Opcode.PONG and bytes(frame.data) in self._pings:
+            sent, pong = self._pings.pop(bytes(frame.data))
+            pong.give(Pong(sent, stamp))
         if frame.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} or self._ended:
             return
         if frame.opcode is not Opcode.CONT:
@@ -243,6 +272,9 @@ class Line:
         if not self._ended:
             self._ended = True
             self._give(stamp)
+        for _, pong in self._pings.values():
+            pong.fail(ConnectionResetError())
+        self._pings.clear()
         if self._closed is not None:
             self._closed.give(stamp)
 

@@ -3,16 +3,15 @@
 import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
-from bot.model.duration import format_duration
-from bot.probes import events
 from bot.probes.matching import shown
+from bot.probes.numbering import Numbering
 from bot.probes.paths import find
-from bot.probes.protocol import Protocol
-from bot.probes.steps.step import Time
+from bot.probes.protocol import Protocol as Events
+from bot.probes.steps.hearing import MAX_EVENTS, Heard, Hearing
 
 if TYPE_CHECKING:
     from bot.probes.steps.conversation import Conversation
@@ -20,91 +19,26 @@ if TYPE_CHECKING:
 
 AFTERWARDS = 0.05
 """Seconds in which an event after the last one that the pattern allows is still noticed."""
-MAX_EVENTS = 10_000
-NORMAL = 1000
 
 
-class Listener:
-    """Listens until the pattern is matched or cannot be any more; without a pattern, until anything came.
+class Language(Protocol):
+    """How the messages of a socket are read."""
 
-    `times` are in milliseconds since the sending. `ended` is how the connection ended, when it did so by itself.
-    `patient` listens a moment longer for events that should not come.
-    """
+    def read(self, message: str | bytes) -> tuple[str, JsonValue]:
+        """The type of the event, and its data."""
 
-    def __init__(
-        self,
-        talk: "Conversation",
-        protocol: Protocol,
-        *,
-        pattern: str | None,
-        event_type: str,
-        ignore: Sequence[str],
-        patient: bool,
-    ) -> None:
-        self.matcher = events.Matcher(events.parse(pattern)) if pattern is not None else None
-        self.messages: list[JsonValue] = []
-        self.times: dict[str, Time] = {}
-        self.ended: str | None = None
-        self.protocol = protocol
-        self._talk = talk
+    def reply(self, event: str, data: JsonValue) -> str | None:
+        """What has to be answered at once, whatever else is going on."""
+
+
+class Plain:
+    """JSON with the type of the event at a path."""
+
+    def __init__(self, event_type: str) -> None:
         self._event_type = event_type
-        self._ignore = frozenset(ignore)
-        self._patient = patient
-        self._answered = False
-        self._sent = 0.0
 
-    async def send(self, messages: Sequence[str]) -> None:
-        """Send, and count time from here.
-
-        Raises:
-            Ended: the connection is closed.
-        """
-        self._sent = await self._talk.send(messages)
-
-    async def listen(self, deadline: float) -> None:
-        """Until it is decided, or `deadline` seconds are over.
-
-        Raises:
-            Ended: the connection is closed.
-        """
-        end = time.perf_counter() + deadline
-        while not self._decided():
-            message = await self._talk.receive(max(0.001, end - time.perf_counter()))
-            if message is None:
-                return
-            self._take(message)
-        if self._patient and self.matcher is not None:
-            while not self.matcher.dead and (more := await self._talk.receive(AFTERWARDS)) is not None:
-                self._take(more)
-
-    def outcome(self, within: float, close: int | None) -> tuple[bool, str, str]:
-        """Whether the right events came, what was expected, and what came, in words."""
-        time = format_duration(within)
-        if self.matcher is None:
-            expected = f"an answer within {time}"
-            return self._answered, expected, "an answer" if self._answered else self.ended or f"no answer within {time}"
-        expected = self.matcher.automaton.pattern
-        if self.matcher.dead:
-            return False, expected, f"{self.matcher.why()}\n{self.matcher.picture()}"
-        if self.matcher.accepts and (self.ended is None or self._talk.received_code in {NORMAL, close}):
-            return True, expected, " ".join(_short(self.matcher.seen))
-        late = f"not over within {time}" if self.matcher.seen else f"no answer within {time}"
-        return False, expected, f"{self.ended or late}; {self.matcher.why()}\n{self.matcher.picture()}"
-
-    def _take(self, message: "Message") -> None:
-        event, data = self._event(message.said)
-        self.protocol.add(event, data)
-        if isinstance(data, dict | list) and len(self.messages) < MAX_EVENTS:
-            self.messages.append(data)
-        if event in self._ignore:
-            return
-        since = Time(max(0.0, message.at - self._sent) * 1000, message.late * 1000)
-        self.times.setdefault("first event", since)
-        self._answered = True
-        if self.matcher is None or (self.matcher.feed(event) and self.matcher.accepts):
-            self.times["answer"] = since
-
-    def _event(self, message: str | bytes) -> tuple[str, JsonValue]:
+    def read(self, message: str | bytes) -> tuple[str, JsonValue]:
+        """The type of the event, and its data."""
         if isinstance(message, bytes):
             return "(binary)", None
         try:
@@ -114,11 +48,100 @@ class Listener:
         found = find(self._event_type, data) if isinstance(data, dict | list) else ()
         return (shown(found[0]) if len(found) == 1 and isinstance(found[0], str) else "(untyped)"), data
 
-    def _decided(self) -> bool:
-        if self.matcher is None:
-            return self._answered
-        return self.matcher.dead or self.matcher.complete or len(self.matcher.seen) >= MAX_EVENTS
+    def reply(self, event: str, data: JsonValue) -> str | None:
+        """Nothing has to be answered."""
 
 
-def _short(seen: Sequence[str]) -> Sequence[str]:
-    return seen if len(seen) <= 40 else [*seen[:20], f"… {len(seen) - 40} more …", *seen[-20:]]
+class Listener:
+    """Listens on the sockets of one step, one after the other. `messages` are all that could be read as JSON."""
+
+    def __init__(
+        self,
+        talk: "Conversation",
+        language: Language,
+        *,
+        ignore: Sequence[str] = (),
+        by: str | None = None,
+        sequence: str | None = None,
+    ) -> None:
+        self.talk = talk
+        self.events = Events()
+        self.messages: list[JsonValue] = []
+        self.numbers = Numbering(sequence) if sequence is not None else None
+        self.since = self.heard = time.perf_counter()
+        self._language = language
+        self._ignore = set(ignore)
+        self.by = by
+        self.said: str | bytes = ""
+
+    def ignored(self, event: str, *, ignore: bool) -> None:
+        """Ignore a type of event from now on, or no longer."""
+        (self._ignore.add if ignore else self._ignore.discard)(event)
+
+    async def send(self, messages: Sequence[str | bytes]) -> None:
+        """Send, and count time from here.
+
+        Raises:
+            Ended: the connection is closed.
+        """
+        self.since = await self.talk.send(messages)
+
+    async def listen(self, hearing: Hearing, deadline: float) -> None:
+        """Until it is decided, or `deadline` seconds are over.
+
+        Raises:
+            Ended: the connection is closed.
+        """
+        end = time.perf_counter() + deadline
+        while not hearing.decided():
+            heard = await self.next(hearing.left(time.perf_counter(), end))
+            if heard is None:
+                hearing.silence(time.perf_counter(), end)
+                if time.perf_counter() >= end:
+                    return
+                continue
+            hearing.take(heard)
+
+    async def linger(self, hearing: Hearing | None) -> None:
+        """A moment longer, for events that should not come, and for an end.
+
+        Raises:
+            Ended: the connection is closed.
+        """
+        end = time.perf_counter() + AFTERWARDS
+        while (more := await self.next(max(0.001, end - time.perf_counter()))) is not None:
+            if hearing is not None and hearing.matcher is not None:
+                hearing.take(more)
+                if hearing.matcher.dead:
+                    return
+                end = time.perf_counter() + AFTERWARDS
+
+    async def next(self, deadline: float) -> Heard | None:
+        """The next event that is not to be ignored, or None when none came within `deadline` seconds.
+
+        Raises:
+            Ended: the connection is closed.
+        """
+        end = time.perf_counter() + deadline
+        while (message := await self.talk.receive(max(0.001, end - time.perf_counter()))) is not None:
+            heard = self._read(message)
+            reply = self._language.reply(heard.event, heard.data)
+            if reply is not None:
+                await self.talk.reply(reply)
+            elif heard.event not in self._ignore:
+                return heard
+        return None
+
+    def _read(self, message: "Message") -> Heard:
+        event, data = self._language.read(message.said)
+        self.heard, self.said = message.at, message.said
+        self.events.add(event, data)
+        whole = isinstance(data, dict | list)
+        if whole and len(self.messages) < MAX_EVENTS:
+            self.messages.append(data)
+        found = find(self.by, data) if self.by is not None and whole else ()
+        stream = shown(found[0]) if found else None
+        if self.numbers is not None and whole:
+            for number in find(self.numbers.path, data)[:1]:
+                self.numbers.add(number, stream or "")
+        return Heard(event, data, message.at, message.late, stream)

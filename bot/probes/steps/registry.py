@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
+from bot.probes.steps.graphql_ws import GraphQLStep
 from bot.probes.steps.http import HttpStep
 from bot.probes.steps.parallel import ParallelStep
 from bot.probes.steps.repeat import RepeatStep
+from bot.probes.steps.socket_io import SocketIOStep
 from bot.probes.steps.sse import SseStep
 from bot.probes.steps.step import Step
 from bot.probes.steps.wait import WaitStep
@@ -15,6 +17,8 @@ from bot.probes.steps.websocket import WebSocketStep
 STEPS: dict[str, type[Step]] = {
     "http": HttpStep,
     "websocket": WebSocketStep,
+    "graphql-ws": GraphQLStep,
+    "socket.io": SocketIOStep,
     "sse": SseStep,
     "wait": WaitStep,
     "repeat": RepeatStep,
@@ -35,7 +39,7 @@ def _by_its_key(data: object, _handler: ValidatorFunctionWrapHandler) -> Step:
 
 
 AnyStep = Annotated[
-    HttpStep | WebSocketStep | SseStep | WaitStep | RepeatStep | ParallelStep,
+    HttpStep | WebSocketStep | GraphQLStep | SocketIOStep | SseStep | WaitStep | RepeatStep | ParallelStep,
     WrapValidator(_by_its_key),
 ]
 

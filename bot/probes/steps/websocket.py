@@ -1,190 +1,155 @@
-"""The step `websocket`: open, send, and hold the events that come back against a pattern."""
+"""The step `websocket`: open, converse, and hold what comes back against a pattern."""
 
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue, model_validator
 
-from bot.model import Fact
 from bot.model.duration import Duration
 from bot.probes import templates
 from bot.probes.events import PatternText
-from bot.probes.paths import PathText, find
+from bot.probes.paths import PathText
 from bot.probes.probe import Unmeasurable
-from bot.probes.protocol import Protocol
-from bot.probes.request import Target, one_line
-from bot.probes.steps.listener import Listener
-from bot.probes.steps.step import Result, Run, Step, capture
+from bot.probes.request import Target
+from bot.probes.steps.act import Act
+from bot.probes.steps.acts import AnyAct, Idle, Ping, Send
+from bot.probes.steps.hears import Pattern
+from bot.probes.steps.listener import Listener, Plain
+from bot.probes.steps.opening import TOKEN, SocketStep
+from bot.probes.steps.step import Result, Run
 
 if TYPE_CHECKING:
-    from websockets.typing import Subprotocol
-
-    from bot.probes.steps.conversation import Conversation
-
-PLACES = r"^(header|query:[\w.-]+|subprotocol:[\w.-]+)$"
+    from bot.probes.steps.stage import Stage
 
 
-class WebSocketStep(Step):
+class WebSocketStep(SocketStep, Pattern):
     """One WebSocket: open, send, and hold the events that come back against a pattern."""
 
     kind: ClassVar[str] = "websocket"
 
     websocket: Target
     """The path, as `/ws`."""
-    token_in: str = Field("header", pattern=PLACES)
-    """Where the login's token goes: `header`, `query:NAME`, or `subprotocol:NAME` (offered as NAME and the token)."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Further headers of the handshake."""
     subprotocols: tuple[str, ...] = ()
     """Subprotocols to offer, the preferred one first."""
-    origin: str | None = None
-    """The `Origin` header."""
+    token_message: JsonValue = None
+    """The first message, with `{token}` for the login's token, where `token_in` is `message`."""
     send: JsonValue = None
     """What is sent once it is open: a string as it is, anything else as JSON; a list is several messages."""
     events: PatternText | None = None
     """The event types that must come back, as a pattern: `started thinking* (tool result)* done`."""
+    ping: bool = False
+    """Whether to ping after that, and take the time of the round trip."""
+    idle: Duration | None = None
+    """How long it must stay open after that, while nothing is sent, not even pings."""
+    talk: tuple[AnyAct, ...] = ()
+    """Instead of `send`, `events`, `ping` and `idle`: any number of these, and of others, in order."""
     event_type: PathText = "$.type"
     """Where a message has its event type."""
     ignore: tuple[str, ...] = ()
     """Event types that the pattern does not see, such as heartbeats."""
-    within: Duration = 10.0
-    """The most that it may take until the last event (10s)."""
-    close: int | None = Field(None, ge=1000, le=4999)
-    """The code that it must end with. We close with it where a client may; otherwise the service must."""
+    sequence: PathText | None = None
+    """Where a message has its number: each must come once, in order, and none may be left out, over all sockets."""
+
+    conformance: Literal["basic"] | None = None
+    """Whether the service, which then must send back what it gets, is also held against the rules of the protocol."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "WebSocketStep":
+        apart = {"send", "events", "ping", "idle", "any_order", "by", "streams", "first_within", "gap"}
+        if self.talk and (both := sorted(apart & self.model_fields_set)):
+            raise ValueError(f"`talk` says everything in order: put `{both[0]}` into it")
+        if (self.token_in == "message") != (self.token_message is not None):  # noqa: S105 - a place
+            raise ValueError("`token_in: message` and `token_message`, with {token} in it, go together")
+        if self.token_message is not None and TOKEN not in templates.names(self.token_message):
+            raise ValueError("`token_message` has no {token} in it")
+        if self.token_in == "message" and self.login is None:  # noqa: S105
+            raise ValueError("`token_in: message` needs a `login`")
+        self.check_pattern(self.events)
+        return self
 
     def what(self) -> str:
         """The step in a few words."""
         return f"websocket {self.websocket}"
 
-    def times(self) -> tuple[str, ...]:
-        """The times from sending until the first event and until the answer is whole."""
-        return ("handshake", "first event", "answer") if self.answers() else ("handshake",)
-
     def target(self) -> str:
         """The path that it goes to."""
         return self.websocket
 
+    def offered(self) -> tuple[str, ...]:
+        """The subprotocols to offer."""
+        return self.subprotocols
+
+    def times(self) -> tuple[str, ...]:
+        """The times of the handshake, until the first event and until the answer is whole, and of pings."""
+        names = [f"talk {number}: {name}" for number, act in enumerate(self.talk, 1) for name in act.times()]
+        if self.answers():
+            names += ["first event", "answer"]
+        if self.gap is not None:
+            names.append("largest gap")
+        if self.ping:
+            names.append("ping")
+        return ("handshake", *names)
+
     def asks_for(self) -> frozenset[str]:
-        """The names in braces in all its strings."""
-        return templates.names([self.websocket, self.send, [*self.headers.values()]])
-
-    async def run(self, run: Run) -> Result:
-        """Open, send, listen, close."""
-        from bot.probes.steps.conversation import Conversation, Ended
-
-        result = Result()
-        opening = await self._opening(run, result)
-        if opening is None:
-            return result
-        url, headers, subprotocols = opening
-        talk = Conversation(url, run.context.engine)
-        protocol = Protocol()
-        listener = Listener(
-            talk,
-            protocol,
-            pattern=self.events,
-            event_type=self.event_type,
-            ignore=self.ignore,
-            patient=not run.sampling,
-        )
-        try:
-            deadline = run.clock.left(self.within)
-            await talk.open(
-                headers=headers,
-                subprotocols=subprotocols,
-                origin=self.origin,
-                deadline=deadline,
-                planned=run.take_plan(),
-            )
-            await listener.send(self.outgoing(run))
-            if self.answers():
-                await listener.listen(run.clock.left(self.within))
-            await self._close(talk, run)
-        except Ended as ended:
-            listener.ended = str(ended)
-        finally:
-            await talk.close(1000)
-        run.context.witness.handshake(run.probe, talk.headers)
-        self._conclude(run, result, talk, listener)
-        return result
-
-    async def _opening(self, run: Run, result: Result) -> tuple[str, list[tuple[str, str]], list["Subprotocol"]] | None:
-        """URL, headers and subprotocols of the handshake; None when signing in failed."""
-        target = templates.fill_target(self.websocket, run.captured)
-        headers = [(name, one_line(templates.fill(value, run.captured))) for name, value in self.headers.items()]
-        offered: list[Subprotocol] = [*self.subprotocols]  # type: ignore[list-item]
-        if self.login is not None:
-            credential = await run.context.credential(self.login, run.clock.left())
-            ok = credential.failure is None
-            actual = credential.failure or "a credential"
-            result.check("sign-in", ok=ok, expected="a credential", actual=actual, evidence=credential.evidence)
-            if not ok:
-                return None
-            place, _, name = self.token_in.partition(":")
-            if place == "header":
-                headers += credential.headers
-            elif place == "query":
-                target += f"{'&' if '?' in target else '?'}{quote(name)}={quote(credential.token, safe='')}"
-            else:
-                if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", credential.token):
-                    raise Unmeasurable("the token cannot be a subprotocol", "put it elsewhere with `token_in`")
-                offered += [name, credential.token]  # type: ignore[list-item]
-        return run.context.url + target, headers, offered
-
-    async def _close(self, talk: "Conversation", run: Run) -> None:
-        if self._ours():
-            await talk.close(self.close or 1000)
-            return
-        while await talk.receive(run.clock.left(self.within)) is not None:
-            pass
-
-    def _ours(self) -> bool:
-        # the other codes are for a service to send (RFC 6455, section 7.4.1), so it has to close
-        return self.close is None or self.close in {1000, 1001} or self.close >= 3000
+        """The names in braces in all its strings, but for those that it knows itself."""
+        said: list[JsonValue] = [self.websocket, self.send, [*self.headers.values()]]
+        wanted = templates.names(said) | (templates.names(self.token_message) - {TOKEN})
+        known = frozenset[str]()
+        own = {TOKEN} if self.token_in == "message" else set[str]()  # noqa: S105
+        for act in self.talk:
+            wanted |= templates.names(act.model_dump(mode="json", exclude={"capture"})) - known - own
+            known |= act.captures()
+        return wanted
 
     def answers(self) -> bool:
         """Does it wait for anything to come back?"""
         return self.events is not None or self.send is not None
 
-    def _conclude(self, run: Run, result: Result, talk: "Conversation", listener: "Listener") -> None:
-        if talk.handshake is not None:
-            result.times["handshake"] = talk.handshake
-        result.times |= listener.times
-        result.spent += talk.spent
-        result.sent = talk.started
-        evidence = None if run.sampling else run.context.keep(talk.written())
-        redact = run.context.redactor.text
-        opened = talk.handshake is not None
-        actual = "open" if opened else listener.ended or "not open"
-        result.check("handshake", ok=opened, expected="open", actual=redact(actual), evidence=evidence)
-        if not opened:
+    async def run(self, run: Run) -> Result:
+        """Open, converse, close; then the rules of the protocol, where they are asked for."""
+        result = await super().run(run)
+        if self.conformance is not None and result.failure is None and not run.sampling:
+            await self._hold_the_rules(run, result)
+        return result
+
+    async def _hold_the_rules(self, run: Run, result: Result) -> None:
+        from bot.probes.steps.conformance import basic
+
+        opening = await self.opening(run, Result())
+        if opening is None:
             return
-        if self.answers():
-            ok, expected, actual = listener.outcome(self.within, self.close)
-            name = "events" if self.events is not None else "answer"
-            result.check(name, ok=ok, expected=expected, actual=redact(actual), evidence=evidence)
-        if self.close is not None:
-            ok = talk.received_code == self.close and (talk.closed_by_service or self._ours())
-            actual = talk.ending() if talk.closed_by_service or self._ours() else "it stayed open"
-            expected = f"closed with {self.close}"
-            result.check("close", ok=ok, expected=expected, actual=redact(actual), evidence=evidence)
-        if not run.sampling:
-            by = "service" if talk.closed_by_service else "probe"
-            value = listener.protocol.value(
-                code=talk.received_code, by=by, subprotocol=talk.subprotocol, extensions=talk.extensions
+        try:
+            found, transcript = await asyncio.wait_for(basic(opening), run.clock.left())
+        except TimeoutError as error:
+            reason = "the probe's time was over before all rules of the protocol were tried"
+            raise Unmeasurable(reason, "raise the probe's `timeout`") from error
+        evidence = run.context.keep(transcript)
+        for each in found:
+            actual = run.context.redactor.text(each.actual)
+            result.check(
+                f"conformance {each.name}", ok=each.ok, expected=each.expected, actual=actual, evidence=evidence
             )
-            result.facts.append(Fact(id="protocol", kind="protocol", value=value, evidence=evidence))
-        for name, path in self.capture.items():
-            holder = next((message for message in listener.messages if find(path, message)), None)
-            capture({name: path}, holder, run, result, evidence)
 
-    def outgoing(self, run: Run) -> Sequence[str]:
-        """The messages to send."""
-        from bot.probes.steps.conversation import as_text
+    def listener(self, stage: "Stage") -> Listener:
+        """Who listens."""
+        return Listener(stage.talk, Plain(self.event_type), ignore=self.ignore, by=self.by, sequence=self.sequence)
 
-        if self.send is None:
-            return ()
-        filled = templates.fill_all(self.send, run.captured)
-        return [as_text(each) for each in (filled if isinstance(filled, list) else [filled])]
+    async def converse(self, stage: "Stage") -> None:
+        """What is said, in order."""
+        if self.token_message is not None:
+            await Send(send=self.token_message).act(stage, "", last=False)
+        if self.talk:
+            for number, act in enumerate(self.talk, 1):
+                await act.act(stage, f"talk {number}: ", last=number == len(self.talk))
+            return
+        after: list[Act] = [Ping(ping=True, within=self.within)] if self.ping else []
+        if self.idle is not None:
+            after.append(Idle(idle=self.idle))
+        if self.send is not None:
+            await Send(send=self.send).act(stage, "", last=False)
+        if self.answers():
+            await self.listen(stage, self.events, self.within, "", last=not after)
+        for more in after:
+            await more.act(stage, "", last=False)
+        if not self.answers() and not after and self.close is None and not stage.run.sampling:
+            await stage.listener.linger(None)

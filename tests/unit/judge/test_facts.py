@@ -49,6 +49,10 @@ def shape(cut: bool = False, **paths: JsonValue) -> JsonValue:
         (shape(a=entry("object"), **{"a.b": entry("string")}), shape(), {"$.a": ("regressed", "major")}),
         (shape(a=entry("string")), shape(cut=True, a=entry("integer")), {
             "$.a": ("regressed", "major"), "(the rest)": ("not measured", "major")}),
+        (shape(a=entry("object"), **{"a.ana": entry("string", of=2)}), shape(a=entry("object"), **{"a.*": entry("string")}),
+            {"": ("maintained", "major")}),
+        (shape(a=entry("object"), **{"a.*": entry("string")}), shape(a=entry("object"), **{"a.ana": entry("string")}),
+            {"": ("maintained", "major")}),
         (shape(a=entry("string")), {"status": 200, "media_type": "application/json"}, {"$": ("regressed", "major")}),
         (shape(), {**dict(shape().items()), "media_type": "text/html"}, {"media type": ("regressed", "major")}),  # type: ignore[union-attr]
     ],
@@ -78,9 +82,18 @@ def talk(*events: str, code: int | None = 1000, by: str = "service", **more: Jso
     [
         (talk("a", "b"), talk("a", "b"), {"": ("maintained", "major")}),
         (talk("a", "b"), talk("a"), {"event b": ("regressed", "major")}),
-        (talk("a"), talk("a", "b"), {"event b": ("changed", "info"), "order a then (end)": ("changed", "minor")}),
+        (talk("a"), talk("a", "b"), {"event b": ("changed", "info"), "order a then (end)": ("regressed", "major")}),
         (talk("a", "b", "a"), talk("a", "a", "b"), {
+            "order a then (end)": ("regressed", "major"), "order b then a": ("regressed", "major")}),
+        (talk("a", "b", "a"), talk("a", "a", "b", pattern="(a | b)*"), {
             "order a then (end)": ("changed", "minor"), "order b then a": ("changed", "minor")}),
+        (talk("a", close={"code": 1008, "by": "service", "reason": "run 1"}),
+         talk("a", close={"code": 1008, "by": "service", "reason": "run 2"}), {"": ("maintained", "major")}),
+        (talk("a", closes={"1000 by probe": 2}), talk("a", closes={"1000 by probe": 1, "1011 by service": 1}), {
+            "closed with 1011 by service": ("regressed", "major")}),
+        (talk("a", closes={"1000 by probe": 1, "1011 by service": 1}), talk("a", closes={"1000 by probe": 2}), {
+            "closed with 1011 by service": ("changed", "info")}),
+        (talk("a", times={"answer": 12.5}), talk("a", times={"answer": 13.5}), {"": ("maintained", "major")}),
         (talk("a"), talk("a", code=1011), {"close": ("regressed", "major")}),
         (talk("a", code=1011), talk("a"), {"close": ("changed", "minor")}),
         (talk("a"), talk("a", by="probe"), {"close": ("changed", "minor")}),
@@ -93,6 +106,14 @@ def test_the_protocol_of_a_conversation(
     before: JsonValue, after: JsonValue, status: dict[str, tuple[str, str]]
 ) -> None:
     assert said(judged("protocol", after, before)) == status
+
+
+def test_how_the_sockets_of_a_journey_ended_is_for_information() -> None:
+    before, after = {"1000 by probe": 3}, {"1000 by probe": 2, "1011 by service": 1}
+    assert said(judged("closes", dict(after), dict(before))) == {
+        "closed with 1000 by probe": ("changed", "info"), "closed with 1011 by service": ("changed", "info")
+    }  # fmt: skip
+    assert judged("closes", 3, dict(before)).verdict != "stable"
 
 
 def test_a_kind_that_nobody_knows_is_compared_as_a_whole() -> None:

@@ -186,3 +186,20 @@ def test_a_name_that_nothing_captured_is_refused_when_the_spec_is_read(fields: d
 def test_a_password_may_hold_braces() -> None:
     PROBES["http"].model_validate({"http": "POST /in", "json": {"password": "s3{cret}{{x"}})
     PROBES["http"].model_validate({"http": "POST /in", "json": {"password": "${CHAT_PASSWORD}"}})
+
+
+def test_messages_that_each_have_another_key_are_a_map_too() -> None:
+    words = ["".join(chr(97 + (number // 26**k) % 26) for k in range(4)) for number in range(5000)]
+    shapes = Shapes()
+    for word in words:
+        shapes.add({"type": "delta", "runs": {word: {"text": "x", "n": 1}}})
+    assert not shapes.cut
+    found = shapes.paths()
+    assert set(found) == {"$", "$.type", "$.runs", "$.runs.*", "$.runs.*.text", "$.runs.*.n"}
+    assert found["$.runs.*.text"] == {"types": ["string"], "seen": 5000, "of": 5000, "objects": 0}
+
+
+def test_many_fields_that_are_always_there_are_no_map() -> None:
+    names = ["".join(chr(97 + (number // 26**k) % 26) for k in range(4)) for number in range(80)]
+    row: JsonValue = {name: (1 if index % 2 else "a") for index, name in enumerate(names)}
+    assert len(shaped(*[row] * 5)) == 81
