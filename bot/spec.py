@@ -18,6 +18,7 @@ from bot.model import digest
 from bot.model.errors import SpecError, UsageError
 from bot.probes.identity import Identity
 from bot.probes.login import Login
+from bot.probes.logins.registry import AnyLogin
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
 
@@ -59,7 +60,7 @@ class Top(BaseModel):
     )
     deploy: dict[str, Any] = Field(default_factory=dict, description="One target, and the strategy.")
     identity: Identity | None = Field(None, description="What proves which revision answered.")
-    login: dict[str, Login] = Field(default_factory=dict, description="Ways of signing in, by name.")
+    login: dict[str, AnyLogin] = Field(default_factory=dict, description="Ways of signing in, by name.")
     probes: dict[str, dict[str, Any]] = Field(description="What is observed, by name.")
     judge: dict[str, Any] = Field(default_factory=dict, description="Margins, budgets and limits.")
     issue: IssueRule = Field(default_factory=IssueRule, description="What a verdict does to linked issues.")

@@ -124,7 +124,7 @@ class WebSocketStep(Step):
                 return None
             place, _, name = self.token_in.partition(":")
             if place == "header":
-                headers += credential.headers
+                headers += credential.headers_at(run.context.url + target)
             elif place == "query":
                 target += f"{'&' if '?' in target else '?'}{quote(name)}={quote(credential.token, safe='')}"
             else:
