@@ -226,7 +226,7 @@ def _policy(top: Top, probes: Mapping[str, Probe], document: yaml_places.Documen
 
 def _check_logins(data: Mapping[str, Any], logins: Mapping[str, Login], document: yaml_places.Document) -> None:
     for path, value in _leaves(data.get("probes"), ("probes",)):
-        if path[-1] == "login" and isinstance(value, str) and value not in logins:
+        if path[-1] in {"login", "other_audience"} and isinstance(value, str) and value not in logins:
             near = difflib.get_close_matches(value, logins, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "declare it under `login:`"
             raise SpecError(f"there is no login {value!r}; {hint}", document.where(path))

@@ -2,7 +2,7 @@
 
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
-from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, State
+from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, Severity, State
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
@@ -12,7 +12,6 @@ from bot.model.verdict import (
     Inputs,
     Readiness,
     Risk,
-    Severity,
     Status,
     Verdict,
     Waiver,

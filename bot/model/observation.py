@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 from bot.model.value import Value
 
 State = Literal["measured", "not measured", "broken"]
+Severity = Literal["critical", "major", "minor", "info"]
 Cell = bool | int | float | str | None
 
 
@@ -16,6 +17,7 @@ class Check(Value):
     `id` is stable between revisions (`status`, `step 2: body.$.id`): it is what pairs a check with the baseline's.
     `tries` says in how many observations of its probe it was made, `failures` in how many of them it did not hold;
     absent, it was made once. `ok` is that it held every time; `actual` and `evidence` are those of a failure then.
+    `severity` is how bad a failure is where that is not the same for all checks of the probe.
     """
 
     id: str
@@ -23,6 +25,7 @@ class Check(Value):
     expected: str
     actual: str
     evidence: str | None = None
+    severity: Severity | None = None
     tries: int | None = Field(default=None, ge=1)
     failures: int | None = Field(default=None, ge=0)
 

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from bot.model.carried import Odds
 from bot.model.history import TIME
+from bot.model.observation import Severity
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
 
 Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
-Severity = Literal["critical", "major", "minor", "info"]
 Word = Literal["stable", "unstable", "inconclusive", "first run"]
 Risk = Literal["minimal", "low", "medium", "high", "critical"]
 Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]

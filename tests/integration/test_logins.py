@@ -254,7 +254,10 @@ async def test_an_issuer_elsewhere_is_asked_when_the_spec_names_it_and_is_who_it
         ({"client_credentials": "token", "client_id": "x"}, "is no endpoint"),
         ({"client_credentials": "/token", "client_id": "x", "issuer": "https://id.invalid"}, "`issuer` is used only"),
         ({"client_credentials": "//evil.invalid/token", "client_id": "x"}, "is no endpoint"),
-        ({"client_credentials": "discovered", "client_id": "x", "issuer": "https://a:b@id.invalid"}, "credentials"),
+        (
+            {"client_credentials": "discovered", "client_id": "x", "issuer": "https://a:b@id.invalid"},
+            "a user or a password",
+        ),
         ({"http": "POST /a", "token": "$.t", "refresh": {"http": "POST /r"}}, "sends {refresh_token} nowhere"),
     ],
 )

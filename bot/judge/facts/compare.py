@@ -6,13 +6,14 @@ from itertools import islice
 from pydantic import JsonValue
 
 from bot.judge.basis import Basis
-from bot.judge.facts import json_shape, protocol
+from bot.judge.facts import json_shape, protocol, refusals
 from bot.judge.facts.difference import Difference
 from bot.model import Fact, Finding, Observation
 
 COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
     "json-shape": json_shape.compare,
     "protocol": protocol.compare,
+    "refusals": refusals.compare,
 }
 MOST = 50
 """Differences of one fact that are listed one by one; a last row speaks for the rest."""
