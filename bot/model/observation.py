@@ -77,6 +77,19 @@ class Fact(Value):
     evidence: str | None = None
 
 
+class Exercised(Value):
+    """What a probe touched: did it test anything?
+
+    `routes` are those that it goes to with a credential, `accepted` those of them that took it; `refused` are those that
+    said no to whoever had none. `events` are the event types that the spec knows.
+    """
+
+    routes: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
 class Observation(Value):
     """What one probe saw of one revision.
 
@@ -96,6 +109,7 @@ class Observation(Value):
     series: tuple[Series, ...] = ()
     facts: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
+    exercised: Exercised | None = None
 
     @model_validator(mode="after")
     def _not_measured_has_a_cause(self) -> Self:

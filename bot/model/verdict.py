@@ -98,6 +98,19 @@ class Inputs(Value):
     spec: str
 
 
+class Coverage(Value):
+    """What was exercised: how many protected routes, how many of them took a credential, and refused whoever had none.
+
+    `known` are the event types that the spec names or the baseline saw, `unseen` those of them that did not come.
+    """
+
+    routes: int = 0
+    accepted: int = 0
+    refused: int = 0
+    known: int = 0
+    unseen: tuple[str, ...] = ()
+
+
 class Verdict(Value):
     """One verdict on one candidate. Findings are in the order in which a reader needs them: worst first.
 
@@ -118,5 +131,6 @@ class Verdict(Value):
     finished: str = Field(pattern=TIME)
     findings: tuple[Finding, ...]
     waivers: tuple[Waiver, ...] = ()
+    exercised: Coverage | None = None
     inputs: Inputs
     seed: int

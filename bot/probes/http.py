@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
-from bot.model import Observation, Severity
+from bot.model import Exercised, Observation, Severity
 from bot.probes import templates
+from bot.probes.exercise import exercises
 from bot.probes.journey import observation
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, Unmeasurable, fresh
@@ -58,7 +59,12 @@ class HttpProbe(Probe, HttpCall):
 
         run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: fresh()})
         result = await self.call(run, {})
-        return observation(self, name, [("", result)], reproduce=self._reproduce(name, context), reason=result.failure)
+        reproduce = self._reproduce(name, context)
+        return observation(self, name, [self], [("", result)], reproduce=reproduce, reason=result.failure)
+
+    def exercises(self) -> Exercised | None:
+        """Its route, if that is protected."""
+        return exercises([self])
 
     def writes(self) -> bool:
         """Whatever only reads is asked for alike as often as one likes."""

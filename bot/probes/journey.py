@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
-from bot.model import Observation, Severity
+from bot.model import Exercised, Observation, Severity
 from bot.model.duration import Duration
 from bot.probes import templates
+from bot.probes.exercise import exercises, only_refused
 from bot.probes.lateness import vouched
-from bot.probes.probe import Probe, Sample, Turn, fresh
+from bot.probes.probe import Probe, Sample, Settings, Turn, Unmeasurable, fresh
 from bot.probes.steps.registry import AnyStep
 from bot.probes.steps.step import Result, Run, Time
 
@@ -73,7 +74,11 @@ class JourneyProbe(Probe):
                 )
         numbered = [(_prefix(number), result) for number, result in enumerate(results, 1)]
         reproduce = shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url])
-        return observation(self, name, numbered, reproduce=reproduce, reason=reason)
+        return observation(self, name, self.journey, numbered, reproduce=reproduce, reason=reason)
+
+    def exercises(self) -> Exercised | None:
+        """What its steps are to touch."""
+        return exercises(self.journey)
 
     def writes(self) -> bool:
         """A journey may leave anything behind."""
@@ -116,9 +121,19 @@ def _sample(time: Time | None, bound: Time, why: str | None, sent: float | None)
 
 
 def observation(
-    probe: Probe, name: str, results: Sequence[tuple[str, Result]], *, reproduce: str, reason: str | None
+    probe: Probe,
+    name: str,
+    steps: Sequence[Settings],
+    results: Sequence[tuple[str, Result]],
+    *,
+    reproduce: str,
+    reason: str | None,
 ) -> Observation:
     """One observation out of the results of a probe's steps, each with the prefix of its ids."""
+    plain = [result for _, result in results]
+    nothing = only_refused(steps, plain)
+    if nothing is not None:
+        raise Unmeasurable(nothing, "see that the route is there and the login may use it, or expect that status alone")
     return Observation(
         probe=name,
         kind=probe.kind,
@@ -132,7 +147,8 @@ def observation(
         facts=tuple(
             fact.model_copy(update={"id": prefix + fact.id}) for prefix, result in results for fact in result.facts
         ),
-        notes=tuple(note for _, result in results for note in result.notes),
+        notes=tuple(note for result in plain for note in result.notes),
+        exercised=exercises(steps, plain),
     )
 
 

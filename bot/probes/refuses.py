@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, ValidatorFunctionWrapHandler, WrapValidator, field_validator, model_validator
 
-from bot.model import Check, Fact, Observation, Severity
+from bot.model import Check, Exercised, Fact, Observation, Severity
 from bot.model.duration import Duration
+from bot.probes.exercise import bare
 from bot.probes.probe import Probe, Unmeasurable
 from bot.probes.refusals.http import HttpRoute
 from bot.probes.refusals.outcome import SEVERITIES, Outcome, Word
@@ -109,6 +110,8 @@ class RefusesProbe(Probe):
         bad = [each for each in checks if not each.ok]
         # what lets a forger in comes before what merely breaks
         bad.sort(key=lambda each: each.severity != "critical")
+        held = {each.id for each in checks if each.ok}
+        route, real, refused = (bare(self.refuses.what()),), "real credential" in held, "no credential" in held
         more = f"; and {len(bad) - 1} more" if len(bad) > 1 else ""
         return Observation(
             probe=name,
@@ -119,7 +122,12 @@ class RefusesProbe(Probe):
             reproduce=shlex.join(["stability-proof", "probe", "--only", name, "--url", context.url]),
             checks=tuple(checks),
             facts=facts,
+            exercised=Exercised(routes=route, accepted=route if real else (), refused=route if refused else ()),
         )
+
+    def exercises(self) -> Exercised | None:
+        """Its route."""
+        return Exercised(routes=(bare(self.refuses.what()),))
 
     def _may_ask(self, url: str) -> None:
         from bot.safety.http import is_loopback
