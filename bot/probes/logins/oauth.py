@@ -29,7 +29,7 @@ def _checked_endpoint(text: str) -> str:
         return service_url(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no endpoint: write a path of the service (/oauth/token), a whole address, or `{DISCOVERED}`"
+            f"it is no endpoint: write a path of the service (/oauth/token), a whole address, or `{DISCOVERED}`"
         ) from None
 
 
