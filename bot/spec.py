@@ -18,6 +18,7 @@ from bot.model import digest
 from bot.model.errors import SpecError, UsageError
 from bot.probes.identity import Identity
 from bot.probes.login import Login
+from bot.probes.logins.registry import AnyLogin
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
 
@@ -59,7 +60,7 @@ class Top(BaseModel):
     )
     deploy: dict[str, Any] = Field(default_factory=dict, description="One target, and the strategy.")
     identity: Identity | None = Field(None, description="What proves which revision answered.")
-    login: dict[str, Login] = Field(default_factory=dict, description="Ways of signing in, by name.")
+    login: dict[str, AnyLogin] = Field(default_factory=dict, description="Ways of signing in, by name.")
     probes: dict[str, dict[str, Any]] = Field(description="What is observed, by name.")
     judge: dict[str, Any] = Field(default_factory=dict, description="Margins, budgets and limits.")
     issue: IssueRule = Field(default_factory=IssueRule, description="What a verdict does to linked issues.")
@@ -225,7 +226,7 @@ def _policy(top: Top, probes: Mapping[str, Probe], document: yaml_places.Documen
 
 def _check_logins(data: Mapping[str, Any], logins: Mapping[str, Login], document: yaml_places.Document) -> None:
     for path, value in _leaves(data.get("probes"), ("probes",)):
-        if path[-1] == "login" and isinstance(value, str) and value not in logins:
+        if path[-1] in {"login", "other_audience"} and isinstance(value, str) and value not in logins:
             near = difflib.get_close_matches(value, logins, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "declare it under `login:`"
             raise SpecError(f"there is no login {value!r}; {hint}", document.where(path))

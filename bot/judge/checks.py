@@ -40,6 +40,7 @@ def compare(basis: Basis) -> Iterator[Finding]:
             name,
             "check",
             word.status,
+            severity=basis.at_most(check.severity) if check.severity else None,
             expected=check.expected,
             before=old.actual if old else None,
             after=check.actual,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.judge import checks, drift, paired, rules, series
+from bot.judge import checks, coverage, drift, paired, rules, series
 from bot.judge.basis import Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
@@ -54,6 +54,7 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
         finished=candidate.finished,
         findings=tuple(findings),
         waivers=active,
+        exercised=coverage.of(candidate, baseline),
         inputs=inputs,
         seed=int(digest(inputs.to_json()).removeprefix("sha256:")[:8], 16),
     )

@@ -2,17 +2,17 @@
 
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
-from bot.model.observation import Cell, Check, Evidence, Fact, Observation, Series, State
+from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
 from bot.model.verdict import (
     Comparison,
+    Coverage,
     Finding,
     Inputs,
     Readiness,
     Risk,
-    Severity,
     Status,
     Verdict,
     Waiver,
@@ -24,7 +24,9 @@ __all__ = [
     "Cell",
     "Check",
     "Comparison",
+    "Coverage",
     "Evidence",
+    "Exercised",
     "Fact",
     "Finding",
     "Inputs",

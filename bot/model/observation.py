@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 from bot.model.value import Value
 
 State = Literal["measured", "not measured", "broken"]
+Severity = Literal["critical", "major", "minor", "info"]
 Cell = bool | int | float | str | None
 
 
@@ -16,6 +17,7 @@ class Check(Value):
     `id` is stable between revisions (`status`, `step 2: body.$.id`): it is what pairs a check with the baseline's.
     `tries` says in how many observations of its probe it was made, `failures` in how many of them it did not hold;
     absent, it was made once. `ok` is that it held every time; `actual` and `evidence` are those of a failure then.
+    `severity` is how bad a failure is where that is not the same for all checks of the probe.
     """
 
     id: str
@@ -23,6 +25,7 @@ class Check(Value):
     expected: str
     actual: str
     evidence: str | None = None
+    severity: Severity | None = None
     tries: int | None = Field(default=None, ge=1)
     failures: int | None = Field(default=None, ge=0)
 
@@ -74,6 +77,19 @@ class Fact(Value):
     evidence: str | None = None
 
 
+class Exercised(Value):
+    """What a probe touched: did it test anything?
+
+    `routes` are those that it goes to with a credential, `accepted` those of them that took it; `refused` are those that
+    said no to whoever had none. `events` are the event types that the spec knows.
+    """
+
+    routes: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
 class Observation(Value):
     """What one probe saw of one revision.
 
@@ -93,6 +109,7 @@ class Observation(Value):
     series: tuple[Series, ...] = ()
     facts: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
+    exercised: Exercised | None = None
 
     @model_validator(mode="after")
     def _not_measured_has_a_cause(self) -> Self:

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from bot.model.carried import Odds
 from bot.model.history import TIME
+from bot.model.observation import Severity
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
 
 Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
-Severity = Literal["critical", "major", "minor", "info"]
 Word = Literal["stable", "unstable", "inconclusive", "first run"]
 Risk = Literal["minimal", "low", "medium", "high", "critical"]
 Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]
@@ -98,6 +98,19 @@ class Inputs(Value):
     spec: str
 
 
+class Coverage(Value):
+    """What was exercised: how many protected routes, how many of them took a credential, and refused whoever had none.
+
+    `known` are the event types that the spec names or the baseline saw, `unseen` those of them that did not come.
+    """
+
+    routes: int = 0
+    accepted: int = 0
+    refused: int = 0
+    known: int = 0
+    unseen: tuple[str, ...] = ()
+
+
 class Verdict(Value):
     """One verdict on one candidate. Findings are in the order in which a reader needs them: worst first.
 
@@ -118,5 +131,6 @@ class Verdict(Value):
     finished: str = Field(pattern=TIME)
     findings: tuple[Finding, ...]
     waivers: tuple[Waiver, ...] = ()
+    exercised: Coverage | None = None
     inputs: Inputs
     seed: int

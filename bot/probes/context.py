@@ -57,7 +57,7 @@ class Context:
         self._folder = folder
         self._logins = logins
         self._signing_in: dict[str, asyncio.Task[Credential]] = {}
-        self._http: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
         self._sampler: Sampler | None = None
 
     def keep(self, text: str, media_type: str = TEXT, suffix: str = "txt") -> str:
@@ -78,10 +78,12 @@ class Context:
 
         if request.http2:
             return await self.time(request, deadline)  # libcurl speaks it, and httpx would need more libraries
-        if self._http is None:
-            self._http = http.async_client(self.url)
+        # an issuer may be elsewhere than the service, and then has its own rules: a proxy, and no link-local address
+        near = http.is_loopback(request.url)
+        if near not in self._clients:
+            self._clients[near] = http.async_client(request.url if near else "")
         return await http.ask(
-            self._http,
+            self._clients[near],
             request.method,
             request.url,
             headers=request.headers,
@@ -111,16 +113,26 @@ class Context:
         Raises:
             Unmeasurable: the spec has no such login.
         """
-        if name not in self._logins:
-            raise Unmeasurable(f"the spec has no login {name!r}", f"declare {name} under `login:`")
-        known = self._signing_in.get(name)
+        login, known = self.login(name), self._signing_in.get(name)
         if known is None or (known.done() and (known.cancelled() or known.exception() or known.result().stale())):
-            known = self._signing_in[name] = asyncio.create_task(self._logins[name].sign_in(name, self))
+            lost = known is None or known.cancelled() or known.exception()
+            work = login.sign_in(name, self) if lost or known is None else login.renew(name, self, known.result())
+            known = self._signing_in[name] = asyncio.create_task(work)
             known.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, even if nobody waits
         try:
             return await asyncio.wait_for(asyncio.shield(known), deadline)
         except TimeoutError:
             return Credential(failure=f"no answer within {deadline:g} s")
+
+    def login(self, name: str) -> Login:
+        """The login of that name.
+
+        Raises:
+            Unmeasurable: the spec has none.
+        """
+        if name not in self._logins:
+            raise Unmeasurable(f"the spec has no login {name!r}", f"declare {name} under `login:`")
+        return self._logins[name]
 
     async def release(self) -> None:
         """Let go of connections. Credentials are kept, and it can be used again."""
@@ -128,6 +140,6 @@ class Context:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        http, self._http = self._http, None
-        if http is not None:
-            await http.aclose()
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.aclose()

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
-from bot.model import Observation, Severity
+from bot.model import Exercised, Observation, Severity
 from bot.probes import templates
 from bot.probes.curl import again
+from bot.probes.exercise import exercises
 from bot.probes.journey import observation
 from bot.probes.lateness import vouched
 from bot.probes.probe import Probe, Sample, Turn, fresh
@@ -59,7 +60,11 @@ class HttpProbe(Probe, HttpCall):
         run = Run(name, context, Clock(self.timeout), {templates.UNIQUE: fresh()})
         result = await self.call(run, {})
         reproduce = self.repeated(run) or again(name, context.url)
-        return observation(self, name, [("", result)], reproduce=reproduce, reason=result.failure)
+        return observation(self, name, [(self, "", result)], reproduce=reproduce, reason=result.failure)
+
+    def exercises(self) -> Exercised | None:
+        """Its route, if that is protected."""
+        return exercises([(self, None)])
 
     def writes(self) -> bool:
         """Whatever only reads is asked for alike as often as one likes."""

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
-from bot.model import Observation, Severity
+from bot.model import Exercised, Observation, Severity
 from bot.model.duration import Duration
 from bot.probes import templates
 from bot.probes.curl import again
+from bot.probes.exercise import exercises, only_refused
 from bot.probes.lateness import vouched
-from bot.probes.probe import Probe, Sample, Turn, fresh
+from bot.probes.probe import Probe, Sample, Settings, Turn, Unmeasurable, fresh
 from bot.probes.protocol import closes
 from bot.probes.steps.registry import AnyStep
 from bot.probes.steps.sequence import Placed, check_names, everywhere, in_order, numbered, reached, titled
@@ -56,9 +57,15 @@ class JourneyProbe(Probe):
             reason += (
                 f"; the {left} steps after it were not reached" if left > 1 else "; the step after it was not reached"
             )
-        placed = [(titled(place), each) for place, _, each in reached(self._placed(), result)]
+        gone = [(step, titled(place), each) for place, step, each in reached(self._placed(), result)]
+        done = {prefix for _, prefix, _ in gone}
+        rest = [step for place, step in everywhere(self._placed()) if titled(place) not in done]
         reproduce = result.reproduce or again(name, context.url)
-        return observation(self, name, placed, reproduce=reproduce, reason=reason)
+        return observation(self, name, gone, rest, reproduce=reproduce, reason=reason)
+
+    def exercises(self) -> Exercised | None:
+        """What its steps are to touch."""
+        return exercises([(step, None) for _, step in everywhere(self._placed())])
 
     def writes(self) -> bool:
         """A journey may leave anything behind."""
@@ -97,9 +104,25 @@ def _sample(time: Time | None, bound: Time, why: str | None, sent: float | None)
 
 
 def observation(
-    probe: Probe, name: str, results: Sequence[tuple[str, Result]], *, reproduce: str, reason: str | None
+    probe: Probe,
+    name: str,
+    gone: Sequence[tuple[Settings, str, Result]],
+    rest: Sequence[Settings] = (),
+    *,
+    reproduce: str,
+    reason: str | None,
 ) -> Observation:
-    """One observation out of the results of a probe's steps, each with the prefix of its ids."""
+    """One observation out of the steps that a probe has `gone` through, each with the prefix of its ids.
+
+    `rest` are those that it did not come to.
+
+    Raises:
+        Unmeasurable: nothing was seen but refusals that the spec merely puts up with.
+    """
+    went = [(step, result) for step, _, result in gone]
+    nothing = only_refused(went)
+    if nothing is not None:
+        raise Unmeasurable(nothing, "see that the route is there and the login may use it, or expect that status alone")
     return Observation(
         probe=name,
         kind=probe.kind,
@@ -108,11 +131,12 @@ def observation(
         reason=reason,
         reproduce=reproduce,
         checks=tuple(
-            check.model_copy(update={"id": prefix + check.id}) for prefix, result in results for check in result.checks
+            check.model_copy(update={"id": prefix + check.id}) for _, prefix, result in gone for check in result.checks
         ),
         facts=tuple(
-            fact.model_copy(update={"id": prefix + fact.id}) for prefix, result in results for fact in result.facts
+            fact.model_copy(update={"id": prefix + fact.id}) for _, prefix, result in gone for fact in result.facts
         )
-        + closes(fact for _, result in results for fact in result.facts),
-        notes=tuple(note for _, result in results for note in result.notes),
+        + closes(fact for _, result in went for fact in result.facts),
+        notes=tuple(note for _, result in went for note in result.notes),
+        exercised=exercises([*went, *((step, None) for step in rest)]),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.model import Observation, Severity
+from bot.model import Exercised, Observation, Severity
 from bot.model.duration import Duration
 
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ class Probe(Settings):
     def logins(self) -> frozenset[str]:
         """The names of the logins that it uses."""
         return frozenset()
+
+    def exercises(self) -> Exercised | None:
+        """What it is to touch, where that is protected or sends events; nothing of it is exercised yet."""
+        return None
 
     async def observe(self, name: str, context: "Context") -> Observation:
         """Observe once. What the service does wrong is in the observation.

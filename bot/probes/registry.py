@@ -3,8 +3,10 @@
 from bot.probes.http import HttpProbe
 from bot.probes.journey import JourneyProbe
 from bot.probes.probe import Probe
+from bot.probes.refuses import RefusesProbe
 
 PROBES: dict[str, type[Probe]] = {
     "http": HttpProbe,
     "journey": JourneyProbe,
+    "refuses": RefusesProbe,
 }

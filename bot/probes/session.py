@@ -183,6 +183,7 @@ def unmeasured(name: str, probe: Probe, reason: str, remedy: str) -> Observation
         state="not measured",
         reason=reason,
         remedy=remedy,
+        exercised=probe.exercises(),
     )
 
 

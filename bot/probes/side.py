@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from bot.model import Check, Observation, Series, Subject, finite
+from bot.model import Check, Exercised, Observation, Series, Subject, finite
 from bot.probes.context import Context
 from bot.probes.engine import Engine
 from bot.probes.identity import Identity, Witness
@@ -98,6 +98,7 @@ class Side:
                     "remedy": "see that the URL reaches this revision alone",
                     "checks": (),
                     "facts": (),
+                    "exercised": probe.exercises(),
                     "notes": (*known.notes, *dict.fromkeys(check.evidence for check in known.checks if check.evidence)),
                 }
             )
@@ -123,12 +124,15 @@ class Side:
             for check in known.checks
         )
         facts = tuple(fact.model_copy(update={"value": self._redacted_json(fact.value)}) for fact in known.facts)
+        touched = known.exercised
+        if touched is not None:
+            touched = Exercised.model_validate({name: [*map(text, each)] for name, each in touched})
         words = {
             field: text(value)
             for field in ("reason", "remedy", "reproduce")
             if (value := getattr(known, field)) is not None
         }
-        return known.model_copy(update={"checks": checks, "facts": facts, **words})
+        return known.model_copy(update={"checks": checks, "facts": facts, "exercised": touched, **words})
 
     def _redacted_json(self, value: JsonValue) -> JsonValue:
         if isinstance(value, dict):

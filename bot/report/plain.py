@@ -19,6 +19,7 @@ def text(verdict: Verdict) -> str:
         words.headline(verdict),
         words.against(verdict),
         words.answered(verdict),
+        *filter(None, [words.exercised(verdict)]),
     ]
     rolled = words.rollback(verdict)
     lines += [rolled[1]] if rolled else []

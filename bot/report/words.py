@@ -189,6 +189,24 @@ def answered(verdict: Verdict) -> str:
     return "Answers came from " + ", ".join(f"{name} ({count})" for name, count in found.items()) + "."
 
 
+def exercised(verdict: Verdict) -> str:
+    """What was exercised, in one sentence; empty where no probe told."""
+    seen = verdict.exercised
+    parts = []
+    if seen is not None and seen.routes:
+        routes = count(seen.routes, "protected route", "protected routes")
+        if seen.accepted < seen.routes:
+            parts.append(f"{seen.accepted} of {routes} with a credential")
+            routes = str(seen.routes)
+        parts.append(f"{seen.refused} of {routes} also without a credential")
+    if seen is not None and seen.known:
+        here = seen.known - len(seen.unseen)
+        some = ", ".join(seen.unseen[:3]) + (f" and {len(seen.unseen) - 3} more" if len(seen.unseen) > 3 else "")
+        parts.append(f"{here} of {count(seen.known, 'known event type', 'known event types')}")
+        parts[-1] += f" (never seen: {some})" if seen.unseen else ""
+    return f"Exercised: {'; '.join(parts)}." if parts else ""
+
+
 def rollback(verdict: Verdict) -> tuple[bool, str] | None:
     """Whether the rollback held, and its sentence; None where nothing was rolled back."""
     found = [each for each in verdict.findings if each.probe == "rollback"]

@@ -9,6 +9,7 @@ import pytest
 
 from bot import spec
 from bot.model import Subject
+from bot.probes.logins.registry import LOGINS
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
 from tests.integration import servers
@@ -88,7 +89,8 @@ async def test_each_step_of_the_documentation_holds(
 
 
 async def holds(text: str, url: str, tmp_path: Path) -> None:
-    loaded = spec.parse(f"version: 1\nservice: chat\n{LOGIN}{text}".encode(), "page.md", {"CHAT_PASSWORD": PASSWORD})
+    login = "" if text.startswith("login:") else LOGIN
+    loaded = spec.parse(f"version: 1\nservice: chat\n{login}{text}".encode(), "page.md", {"CHAT_PASSWORD": PASSWORD})
     plan = Plan(
         probes=loaded.probes,
         logins=loaded.logins,
@@ -105,6 +107,16 @@ async def holds(text: str, url: str, tmp_path: Path) -> None:
 
     run, _ = session.runs()
     assert [(each.probe, each.state, each.reason) for each in run.observations if each.state != "measured"] == []
+
+
+def test_each_login_of_the_documentation_is_right() -> None:
+    page = (ROOT / "docs" / "probes" / "login.md").read_text()
+    [text] = re.findall(r"```yml\n(.*?)```", page, re.DOTALL)
+    rest = "version: 1\nservice: chat\nprobes: {health: {http: GET /health}}\n"
+    loaded = spec.parse(f"{rest}{text}".encode(), "login.md", {"CHAT_PASSWORD": PASSWORD})
+
+    kinds = {each.kind for each in loaded.logins.values()}
+    assert kinds | {"http"} == set(LOGINS)
 
 
 @pytest.mark.parametrize("text", examples("targets"))
@@ -128,7 +140,7 @@ def test_each_probe_and_target_has_its_page() -> None:
     from bot.probes.registry import PROBES
 
     for folder, kinds in (("probes", PROBES), ("targets", TARGETS)):
-        assert {path.stem for path in (ROOT / "docs" / folder).glob("*.md")} - {"README"} == set(kinds)
+        assert {path.stem for path in (ROOT / "docs" / folder).glob("*.md")} - {"README", "login"} == set(kinds)
 
 
 def test_each_step_has_its_page() -> None:

@@ -12,7 +12,7 @@ from websockets.http11 import Request, Response
 
 from bot.model import Observation, Progress, Run, Series, SeriesKey, Subject
 from bot.probes.identity import Identity
-from bot.probes.login import Login
+from bot.probes.logins.password import PasswordLogin
 from bot.probes.registry import PROBES
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
@@ -143,7 +143,7 @@ async def test_a_probe_that_fails_by_our_own_fault_takes_no_other_with_it(tmp_pa
     assert "ZeroDivisionError" in (bad.reason or "")
 
 
-LOGIN = Login.model_validate(
+LOGIN = PasswordLogin.model_validate(
     {"http": "POST /auth/login", "json": {"email": "ana@example.com", "password": "hunter2-long"}, "token": "$.access"}
 )
 
@@ -323,7 +323,7 @@ async def test_a_token_goes_where_the_service_wants_it(tmp_path: Path, place: st
         seen.extend([connection.request.path, *connection.request.headers.values(), str(connection.subprotocol)])
         await connection.wait_closed()
 
-    login = Login.model_validate({"http": "POST /in", "token": "$.t"})
+    login = PasswordLogin.model_validate({"http": "POST /in", "token": "$.t"})
     options: dict[str, Any] = {"subprotocols": ["bearer"]} if place.startswith("subprotocol") else {}
     step = {"websocket": "/ws", "login": "user", "token_in": place}
     async with service({"POST /in": answers(of_json({"t": "tok-12345"}))}) as http, sockets(talk, **options) as url:

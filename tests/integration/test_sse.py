@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.probes.login import Login
+from bot.probes.logins.password import PasswordLogin
 from bot.probes.registry import PROBES
 from tests.integration import servers
 from tests.integration.sampled import sampled
@@ -165,7 +165,7 @@ async def test_a_stream_is_bounded(tmp_path: Path) -> None:
 
 async def test_a_stream_signs_in_and_its_credential_is_in_no_evidence(tmp_path: Path) -> None:
     secret = "s3cret-token-of-ana"
-    login = Login.model_validate({"http": "POST /in", "token": "$.token"})
+    login = PasswordLogin.model_validate({"http": "POST /in", "token": "$.token"})
     echo = event("started", {"you": secret})
     async with service(
         {"POST /in": answers(of_json({"token": secret})), "GET /stream": streams(echo, *GOOD[1:])}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from bot.probes.login import Login
+from bot.probes.logins.password import PasswordLogin
 from bot.probes.session import Session
 from tests.integration import servers
 from tests.integration.servers import answers, of_json, service, sockets
@@ -68,7 +68,7 @@ async def test_a_service_that_chooses_no_dialect_or_another_is_told_apart(tmp_pa
 
 
 async def signed_in(tmp_path: Path, url: str, step: dict[str, Any]) -> Any:
-    login = Login.model_validate({"http": "POST /in", "token": "$.t"})
+    login = PasswordLogin.model_validate({"http": "POST /in", "token": "$.t"})
     async with service({"POST /in": answers(of_json({"t": TOKEN}))}) as http:
         step = {**step, "login": "user", "token_in": "message"}
         session = Session(plan({"it": {"journey": [step]}}, logins={"user": login}), subject(url), None, tmp_path)

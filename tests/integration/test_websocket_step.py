@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from bot.model import Progress
-from bot.probes.login import Login
+from bot.probes.logins.password import PasswordLogin
 from bot.probes.registry import PROBES
 from bot.probes.session import Session
 from tests.integration import servers
@@ -200,7 +200,7 @@ async def test_the_token_may_be_the_first_message_and_is_kept_nowhere(tmp_path: 
         "token_message": {"type": "auth", "token": "{token}"},
         "talk": [{"events": "welcome"}, {"send": "go"}, {"events": "done"}],
     }
-    login = Login.model_validate({"http": "POST /in", "token": "$.t"})
+    login = PasswordLogin.model_validate({"http": "POST /in", "token": "$.t"})
     async with service({"POST /in": answers(of_json({"t": "tok-12345"}))}) as http, sockets(talk) as url:
         session = Session(plan({"it": {"journey": [step]}}, logins={"user": login}), subject(url), None, tmp_path)
         context = session._sides[0].context

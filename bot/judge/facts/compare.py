@@ -6,7 +6,7 @@ from itertools import islice
 from pydantic import JsonValue
 
 from bot.judge.basis import Basis
-from bot.judge.facts import json_shape, protocol
+from bot.judge.facts import json_shape, protocol, refusals
 from bot.judge.facts.difference import Difference
 from bot.model import Fact, Finding, Observation
 
@@ -14,6 +14,7 @@ COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
     "json-shape": json_shape.compare,
     "protocol": protocol.compare,
     "closes": protocol.compare_closes,
+    "refusals": refusals.compare,
 }
 MOST = 50
 """Differences of one fact that are listed one by one; a last row speaks for the rest."""

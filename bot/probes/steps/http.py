@@ -123,7 +123,7 @@ class HttpCall(Body):
             result.check("sign-in", ok=ok, expected="a credential", actual=actual, evidence=credential.evidence)
             if not ok:
                 return None
-            headers = credential.headers
+            headers = credential.headers_at(self.url(run.context.url, self.http.split(" ", 1)[1], run.captured))
         return self._with_options(self.request(self.http, run.context.url, run.captured, headers))
 
     def _with_options(self, request: Request) -> Request:

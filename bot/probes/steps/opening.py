@@ -96,7 +96,7 @@ class SocketStep(Step):
             token = credential.token
             place, _, name = self.token_in.partition(":")
             if place == "header":
-                headers += credential.headers
+                headers += credential.headers_at(run.context.url + target)
             elif place == "query":
                 target += f"{'&' if '?' in target else '?'}{quote(name)}={quote(token, safe='')}"
             elif place == "subprotocol":

@@ -126,7 +126,7 @@ class SseStep(Body, Step):
             result.check("sign-in", ok=ok, expected="a credential", actual=actual, evidence=credential.evidence)
             if not ok:
                 return None
-            more += credential.headers
+            more += credential.headers_at(self.url(run.context.url, self.sse.split(" ", 1)[1], run.captured))
         own = {name.lower() for name in self.headers}
         made = self.request(self.sse, run.context.url, run.captured, tuple(each for each in more if each[0] not in own))
         return replace(made, limit=self.limit)

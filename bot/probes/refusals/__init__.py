@@ -1,0 +1,1 @@
+"""What the probe `refuses` is made of: forged credentials, and where they are shown."""
