@@ -16,12 +16,31 @@ def of(candidate: Run, baseline: Run | None) -> Coverage | None:
     routes = {name for each in told for name in each.routes}
     seen = {*_events(candidate)}
     known = {name for each in told for name in each.events} | seen | {*(_events(baseline) if baseline else ())}
+    operations = dict.fromkeys(name for each in told for name in each.operations)
+    asked = {name for each in told for name in each.asked}
+    others = asked - operations.keys()  # a request that is an operation's very name is no other one's
     return Coverage(
         routes=len(routes),
         accepted=len(routes & {name for each in told for name in each.accepted}),
         refused=len(routes & {name for each in told for name in each.refused}),
         known=len(known),
         unseen=tuple(sorted(known - seen)),
+        operations=len(operations),
+        untouched=tuple(
+            name for name in operations if name not in asked and not any(_is(name, each) for each in others)
+        ),
+    )
+
+
+def _is(operation: str, asked: str) -> bool:
+    """Whether a request is one of this operation: what is in braces stands for anything, on either side."""
+    method, _, path = operation.partition(" ")
+    other, _, target = asked.partition(" ")
+    parts, others = path.strip("/").split("/"), target.strip("/").split("/")
+    return (
+        method == other
+        and len(parts) == len(others)
+        and all(one == two or "{" in one or "{" in two for one, two in zip(parts, others, strict=True))
     )
 
 

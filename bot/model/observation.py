@@ -81,13 +81,16 @@ class Exercised(Value):
     """What a probe touched: did it test anything?
 
     `routes` are those that it goes to with a credential, `accepted` those of them that took it; `refused` are those that
-    said no to whoever had none. `events` are the event types that the spec knows.
+    said no to whoever had none. `events` are the event types that the spec knows. `asked` are the requests that were
+    answered as they should be, `operations` what an OpenAPI document says that there is (both as `GET /threads/{id}`).
     """
 
     routes: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
 
 
 class Observation(Value):

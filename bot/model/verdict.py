@@ -102,6 +102,7 @@ class Coverage(Value):
     """What was exercised: how many protected routes, how many of them took a credential, and refused whoever had none.
 
     `known` are the event types that the spec names or the baseline saw, `unseen` those of them that did not come.
+    `operations` is how many operations the service's OpenAPI document has, `untouched` those that nothing asked for.
     """
 
     routes: int = 0
@@ -109,6 +110,8 @@ class Coverage(Value):
     refused: int = 0
     known: int = 0
     unseen: tuple[str, ...] = ()
+    operations: int = 0
+    untouched: tuple[str, ...] = ()
 
 
 class Verdict(Value):

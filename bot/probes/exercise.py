@@ -26,20 +26,31 @@ Went = Sequence[tuple[Settings, Result | None]]
 
 def exercises(went: Went) -> Exercised | None:
     """What steps are to touch, and what of it they did by their results; None where there is nothing to be told."""
-    routes, accepted, refused, known = (dict[str, None]() for _ in range(4))
+    routes, accepted, refused, known, asked, there = (dict[str, None]() for _ in range(6))
     for step, result in went:
         name, held = _route(step), result is not None and result.failure is None
         known |= dict.fromkeys(_events(step))
+        if result is not None:
+            there |= dict.fromkeys(result.operations)
         if name is None:
             continue
+        if held and isinstance(step, HttpCall | SseStep):
+            asked[name.removeprefix("sse ")] = None
         if _expects_refusal(step):
             refused |= {name: None} if held and not _login(step) else {}
         elif _login(step):
             routes[name] = None
             accepted |= {name: None} if held else {}
-    if not (routes or refused or known):
+    if not (routes or refused or known or asked or there):
         return None
-    return Exercised(routes=tuple(routes), accepted=tuple(accepted), refused=tuple(refused), events=tuple(known))
+    return Exercised(
+        routes=tuple(routes),
+        accepted=tuple(accepted),
+        refused=tuple(refused),
+        events=tuple(known),
+        asked=tuple(asked),
+        operations=tuple(there),
+    )
 
 
 def only_refused(went: Went) -> str | None:

@@ -204,6 +204,9 @@ def exercised(verdict: Verdict) -> str:
         some = ", ".join(seen.unseen[:3]) + (f" and {len(seen.unseen) - 3} more" if len(seen.unseen) > 3 else "")
         parts.append(f"{here} of {count(seen.known, 'known event type', 'known event types')}")
         parts[-1] += f" (never seen: {some})" if seen.unseen else ""
+    if seen is not None and seen.operations:
+        here = seen.operations - len(seen.untouched)
+        parts.append(f"{here} of {count(seen.operations, 'OpenAPI operation', 'OpenAPI operations')}")
     return f"Exercised: {'; '.join(parts)}." if parts else ""
 
 

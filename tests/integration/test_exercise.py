@@ -134,3 +134,46 @@ def test_a_check_may_be_less_bad_than_its_probe_and_never_worse() -> None:
     policy = {"health": {"kind": "http", "title": "Health", "severity": "major"}}
     found = judge(run, None, Policy.model_validate({"probes": policy}), run.spec).findings
     assert {each.item: each.severity for each in found} == {"critical": "major", "minor": "minor"}
+
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/items": {"get": {}, "post": {}, "parameters": []},
+        "/items/{id}": {"get": {}, "delete": {}},
+        "/items/latest": {"get": {}},
+        "/me": {"get": {}},
+    },
+}
+
+
+async def test_operations_of_an_openapi_document_are_counted_where_they_were_asked_and_answered(tmp_path: Path) -> None:
+    routes = {
+        "GET /openapi.json": answers(of_json(DOCUMENT)),
+        "POST /items": answers(of_json({"id": 7}, 201)),
+        "GET /items/7": answers(of_json({"id": 7})),
+        "GET /items/latest": answers(of_json({"id": 7})),
+        "GET /me": answers(plain(500, b"")),
+    }
+    journey = [
+        {"http": "POST /items", "expect": {"status": 201}, "capture": {"item": "$.id"}},
+        {"parallel": {"one": [{"http": "GET /items/{item}"}], "two": [{"http": "GET /items/latest?full=1"}]}},
+    ]
+    async with service(routes) as up:
+        run = await run_of(
+            tmp_path, up.url, api={"http": "GET /openapi.json"}, me={"http": "GET /me"}, items={"journey": journey}
+        )
+    verdict = judged(run)
+    assert verdict.exercised is not None
+    assert verdict.exercised.untouched == ("GET /items", "DELETE /items/{id}", "GET /me")
+    assert "3 of 6 OpenAPI operations" in words.exercised(verdict)
+
+
+async def test_a_request_for_the_one_is_none_for_whatever_may_stand_there(tmp_path: Path) -> None:
+    routes = {"GET /openapi.json": answers(of_json(DOCUMENT)), "GET /items/latest": answers(of_json({}))}
+    async with service(routes) as up:
+        run = await run_of(tmp_path, up.url, api={"http": "GET /openapi.json"}, one={"http": "GET /items/latest"})
+    verdict = judged(run)
+    assert verdict.exercised is not None
+    assert "GET /items/{id}" in verdict.exercised.untouched
+    assert "GET /items/latest" not in verdict.exercised.untouched

@@ -12,6 +12,7 @@ from bot.model.errors import FormatError
 from bot.probes import templates
 from bot.probes.curl import curl
 from bot.probes.matching import Expected, match
+from bot.probes.operations import operations
 from bot.probes.paths import PathText, find, full_path, last_name
 from bot.probes.probe import Settings, Unmeasurable
 from bot.probes.redirects import Elsewhere, followed
@@ -235,6 +236,7 @@ class HttpCall(Body):
             elif ok:
                 result.facts.append(Fact(id="response", kind="json-shape", value=value, evidence=evidence))
             return
+        result.operations = operations(data)
         for path, expected in self.expect.json_values.items():
             found = match(templates.fill_all(expected, run.captured), find(path, data))
             actual = run.context.redactor.field(last_name(path), found.actual)

@@ -70,7 +70,7 @@ class Result:
     `spent` are all the times in which it was the service that was to act, `sent` is when the first of them began.
     `said` is what was said, where that is not kept yet. `inner` are the results of the steps inside, by their places;
     then `located` is that the failure already says in which of them it was. `reproduce` is a command that repeats a
-    failure by itself.
+    failure by itself. `operations` are those of an OpenAPI document that came.
     """
 
     checks: list[Check] = field(default_factory=list)
@@ -85,6 +85,7 @@ class Result:
     inner: list[tuple[str, "Result"]] = field(default_factory=list)
     located: bool = False
     reproduce: str | None = None
+    operations: tuple[str, ...] = ()
 
     def check(self, name: str, *, ok: bool, expected: str, actual: str, evidence: str | None) -> None:
         """Add a check; a failed one ends the journey. `actual` may have more lines, of which the first says it all."""
