@@ -26,7 +26,8 @@ async def wait(
         if ended():
             return None, "the process ended"
         try:
-            status = await asyncio.wait_for(_status(port, path), min(ANSWER, seconds - passed))
+            async with asyncio.timeout(min(ANSWER, seconds - passed)):
+                status = await _status(port, path)
         except TimeoutError:
             seen = "a connection, but no answer"
         except ConnectionRefusedError:

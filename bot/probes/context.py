@@ -120,7 +120,8 @@ class Context:
             known = self._signing_in[name] = asyncio.create_task(work)
             known.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, even if nobody waits
         try:
-            return await asyncio.wait_for(asyncio.shield(known), deadline)
+            async with asyncio.timeout(deadline):
+                return await asyncio.shield(known)
         except TimeoutError:
             return Credential(failure=f"no answer within {deadline:g} s")
 

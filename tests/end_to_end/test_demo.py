@@ -13,6 +13,7 @@ from tests.end_to_end.shop import HOME
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the process target needs Linux"),
     pytest.mark.timeout(400),
+    pytest.mark.alone,
 ]
 
 

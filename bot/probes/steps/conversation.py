@@ -180,7 +180,8 @@ class Conversation:
         self.note(">", "ping")
         self._engine.call(lambda _: line.ping(data, pong))
         try:
-            found = await asyncio.wait_for(pong.future, deadline)
+            async with asyncio.timeout(deadline):
+                found = await pong.future
         except TimeoutError:
             return None
         except ConnectionResetError:
@@ -199,7 +200,8 @@ class Conversation:
         assert self._line is not None
         line = self._line
         try:
-            item = await asyncio.wait_for(line.messages.get(), deadline)
+            async with asyncio.timeout(deadline):
+                item = await line.messages.get()
         except TimeoutError:
             if line.messages.empty():
                 return None

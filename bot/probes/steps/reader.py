@@ -216,7 +216,8 @@ class Reader:
 
 async def _next(stream: Stream, patience: float) -> Head | Piece | Over | None:
     try:
-        return await asyncio.wait_for(stream.incoming.get(), max(0.001, patience))
+        async with asyncio.timeout(max(0.001, patience)):
+            return await stream.incoming.get()
     except TimeoutError:
         # it may have been there, and only the event loop was slow
         return stream.incoming.get_nowait() if not stream.incoming.empty() else None

@@ -119,7 +119,8 @@ class WebSocketStep(SocketStep, Pattern):
         if opening is None:
             return
         try:
-            found, transcript = await asyncio.wait_for(basic(opening), run.clock.left())
+            async with asyncio.timeout(run.clock.left()):
+                found, transcript = await basic(opening)
         except TimeoutError as error:
             reason = "the probe's time was over before all rules of the protocol were tried"
             raise Unmeasurable(reason, "raise the probe's `timeout`") from error
