@@ -53,6 +53,8 @@ def _past(finding: Finding) -> PastSeries | None:
     seen = finding.comparison
     if finding.kind != "series" or seen is None or seen.after is None or seen.since is not None:
         return None
+    if not 1e-9 <= seen.after <= 1e15:  # of nothing there is no ratio to remember
+        return None
     ratio = seen.ratio if seen.pairs and seen.error is not None else None
     return PastSeries(
         unit=seen.unit,

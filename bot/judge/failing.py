@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bot.judge.basis import Basis
-from bot.judge.pairing import Rounds, answered, tried
+from bot.judge.pairing import Rounds, answered, failed, tried
 from bot.judge.policy import Policy
 from bot.judge.weighing import CERTAIN, Errors, Failures, failures
 from bot.model import Finding, Series, Status, six
@@ -17,28 +17,28 @@ def compare(
     if seen.word == "none":
         return
     count = tried(new)
-    failed = count - len(answered(new))
-    status, reason, remedy = _word(seen, failed, count, old, policy.failures_for(basis.name, new.id))
+    bad = failed(new)
+    status, reason, remedy = _word(seen, bad, count, old, policy.failures_for(basis.name, new.id))
     yield basis.finding(
         f"{new.id} failures",
         "check",
         status,
         expected="no timed request fails",
-        before=f"{tried(old) - len(answered(old))} of {tried(old)}" if old else None,
-        after=f"{failed} of {count}",
+        before=f"{failed(old)} of {tried(old)}" if old else None,
+        after=f"{bad} of {count}",
         tries=count,
-        failures=failed,
+        failures=bad,
         reason=reason,
         remedy=remedy,
     )
 
 
-def _word(seen: Failures, failed: int, count: int, old: Series | None, budget: float) -> tuple[Status, str, str | None]:
+def _word(seen: Failures, bad: int, count: int, old: Series | None, budget: float) -> tuple[Status, str, str | None]:
     worked = old is not None and bool(answered(old))
-    if failed == count >= CERTAIN:
+    if bad == count >= CERTAIN:
         return "regressed" if worked else "broken", "every timed request failed", None
     if seen.word == "regressed":
-        return "regressed", f"more timed requests failed than before (exact p = {seen.p:.2g})", None
+        return "regressed", f"more timed requests failed than before (exact p of one look = {seen.p:.2g})", None
     bound = f"{six(max(seen.most, 0.0) * 100):.2g} %"
     grown = "the share of failures has grown by" if worked else "the share of failures is"
     if seen.word == "fine":

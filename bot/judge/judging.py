@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bot.judge import checks, coverage, drift, paired, rules, series
-from bot.judge.basis import Basis
+from bot.judge.basis import BLOCKING, Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
 from bot.judge.stored import remembering
@@ -89,8 +89,9 @@ class _Case(NamedTuple):
         suite = Suite(self.policy, self.candidate.finished[:10], carried)
         for basis in _bases(self) if self.paired else ():
             before = {one.id: one for one in basis.baseline.series} if basis.baseline else {}
+            names = Counter(one.id for one in basis.candidate.series) if basis.candidate else Counter[str]()
             for new in basis.candidate.series if basis.candidate else ():
-                old = before.get(new.id)
+                old = before.get(new.id) if names[new.id] == 1 else None
                 if old is not None and (new.unit, new.better) == (old.unit, old.better) and new.samples and old.samples:
                     suite.update((basis.name, new.id), new, old)
         return suite.settle(errors(self.policy, sampled, carried.sessions if carried else 0))
@@ -202,8 +203,15 @@ def _findings(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Findin
 
 
 def _with_early_stop(findings: list[Finding]) -> list[Finding]:
-    """Measuring stops at the first certain regression: say so where it left another series open."""
-    if not any(each.status == "regressed" and each.comparison and each.comparison.pairs for each in findings):
+    """Measuring stops at the first certain regression that blocks: say so where it left another series open."""
+    if not any(
+        each.status == "regressed"
+        and each.comparison
+        and each.comparison.pairs
+        and each.severity in BLOCKING
+        and each.waiver is None
+        for each in findings
+    ):
         return findings
     words = {
         "reason": "undecided when measuring ended; a certain regression ends it early",
@@ -214,7 +222,8 @@ def _with_early_stop(findings: list[Finding]) -> list[Finding]:
 
 def _is_open(finding: Finding) -> bool:
     comparison = finding.comparison
-    return finding.status == "not measured" and comparison is not None and comparison.more_pairs is not None
+    cut = finding.reason is not None and finding.reason.startswith(paired.CUT_SHORT)
+    return cut and finding.status == "not measured" and comparison is not None and comparison.more_pairs is not None
 
 
 def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:

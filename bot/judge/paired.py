@@ -22,6 +22,8 @@ RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired sc
 MOST_PAIRS = 1_000_000
 MOST_ODDS = 50.0
 SUITE = "suite"
+CUT_SHORT = ("undecided", "only ")
+"""How the reasons begin of what more rounds would decide."""
 
 
 def compare(

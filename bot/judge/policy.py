@@ -142,6 +142,10 @@ class Policy(BaseModel):
         """The share of failed requests, beyond the baseline's, within which a series is fine."""
         return _nearest(self.failures, probe, series, FAILURES)
 
+    def failures_named(self, probe: str, series: str) -> bool:
+        """Whether the spec says how many failures are fine, so that it has to be shown."""
+        return any(key in self.failures for key in (f"{probe}/{series}", series, DEFAULT))
+
     def floor_for(self, probe: str, series: str) -> float:
         """The difference, in seconds, that does not matter."""
         return _nearest(self.floor, probe, series, FLOOR)

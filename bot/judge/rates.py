@@ -15,6 +15,24 @@ def paired_p(worse: int, better: int) -> float:
     return sum(math.comb(rounds, k) for k in range(worse, rounds + 1)) / (1 << rounds)
 
 
+BETS = ((0.3, 0.75), (0.7, 0.95))
+"""Weights, and the shares of one-sided rounds that the candidate would fail, on which it is bet."""
+
+
+def log_odds(worse: int, better: int) -> float:
+    """The natural logarithm of the odds that after fails more often, which may be looked at after every round.
+
+    Under the null each round in which the sides differ is a fair coin. The likelihood ratio of a mixture of unfair coins
+    to it is an e-value at any time (Ville, 1939; Wald's sequential test, 1945, with a mixture for its alternative).
+
+    >>> log_odds(0, 0), round(log_odds(9, 0), 2), log_odds(0, 9) < 0
+    (0.0, 5.47, True)
+    """
+    logs = [math.log(w) + worse * math.log(2 * p) + better * math.log(2 * (1 - p)) for w, p in BETS]
+    top = max(logs)
+    return round(top + math.log(math.fsum(math.exp(each - top) for each in logs)), 9) + 0.0
+
+
 def unpaired_p(failed_before: int, before: int, failed_after: int, after: int) -> float:
     """One-sided exact p of "after fails more often": Fisher's test (1935).
 

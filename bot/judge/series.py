@@ -1,10 +1,11 @@
 """Series to findings: is it slower, shown so that chance is no excuse, and is it shown to be fine?"""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from bot.judge import failing, location, paired, sequential, single, stored
 from bot.judge.basis import Basis
-from bot.judge.pairing import answered, tried
+from bot.judge.pairing import answered, failed
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
 from bot.judge.weighing import Errors
@@ -15,14 +16,19 @@ def compare(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Finding]
     """Findings for each series of either side."""
     assert basis.candidate is not None
     error = settled.error
-    after = {series.id: series for series in basis.candidate.series}
+    twice = {name for name, count in Counter(one.id for one in basis.candidate.series).items() if count > 1}
+    for name in sorted(twice):
+        reason, remedy = "the run has two series of this name", "join the shards' runs with `merge`"
+        severity = basis.at_most("major")
+        yield basis.finding(name, "series", "not measured", severity=severity, reason=reason, remedy=remedy)
+    after = {series.id: series for series in basis.candidate.series if series.id not in twice}
     before = {series.id: series for series in (basis.baseline.series if basis.baseline else ())}
-    for name in [*after, *(each for each in before if each not in after)]:
+    for name in [*after, *(each for each in before if each not in after and each not in twice)]:
         new, old = after.get(name), before.get(name)
         if old is not None and not old.samples:
             old = None
         if new is None or not new.samples:
-            yield _missing(basis, name, old)
+            yield _missing(basis, name, new, old)
         elif not basis.expected.timed and len(new.samples) == 1 and (old is None or len(old.samples) == 1):
             yield single.compare(basis, policy, new, old, _shown(new, old, ""))
         elif old is None:
@@ -31,13 +37,14 @@ def compare(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Finding]
             yield from paired.compare(basis, policy, new, old, settled, _shown(new, old, paired.METHOD))
         else:
             yield from _stored(basis, policy, new, old, error)
-    if basis.expected.timed and not after:
-        yield _missing(basis, "timing", None)
+    if basis.expected.timed and not after and not twice:
+        yield _missing(basis, "timing", None, None)
 
 
-def _missing(basis: Basis, name: str, old: Series | None) -> Finding:
+def _missing(basis: Basis, name: str, new: Series | None, old: Series | None) -> Finding:
     assert basis.candidate is not None
-    if old is not None and basis.no_longer_asked_for:
+    # a series that is there is asked for, and one that could not be timed has a reason
+    if new is None and old is not None and basis.no_longer_asked_for and basis.candidate.reason is None:
         return basis.finding(name, "series", "gone", severity="info", reason="the spec no longer asks for it")
     why = basis.candidate.reason
     broken = basis.candidate.state == "broken"
@@ -60,8 +67,8 @@ def _shown(new: Series, old: Series | None, method: str) -> Comparison:
         after=six(location.median(good)) if good else None,
         samples_before=len(old.samples) if old else 0,
         samples_after=len(new.samples),
-        failed_before=tried(old) - len(was) if old else 0,
-        failed_after=tried(new) - len(good),
+        failed_before=failed(old) if old else 0,
+        failed_after=failed(new),
         method=method,
     )
 

@@ -97,7 +97,7 @@ def _missing(new: Series) -> int:
     shards: dict[str, set[float]] = {}
     for row in rows(new):
         if row.key is not None:
-            shards.setdefault(row.key[0], set()).add(row.key[1])
+            shards.setdefault(row.key[1], set()).add(row.key[0])
     gaps = (max(found) - min(found) + 1 - len(found) for found in shards.values())
     return min(MOST_LOST, math.ceil(math.fsum(max(0.0, gap) for gap in gaps)))
 

@@ -58,7 +58,7 @@ class Suite:
         self._today = today
         self._middle: dict[SeriesKey, Track] = {}
         self._tail: dict[SeriesKey, Track] = {}
-        self._scores: dict[int, float] = {}
+        self._scores: dict[tuple[object, ...], float] = {}
         budget = errors(policy, 0, carried.sessions if carried else 0)
         for error in (budget.fine, budget.together):
             sequential.boundaries(error, policy.rounds, EARLY)  # now, and not between two rounds that are timed
@@ -117,9 +117,9 @@ class Suite:
         return self._tests[asked]
 
     def _together(self, error: Errors) -> Weighed | None:
-        most = self._policy.rounds
         tracks = [track for key, track in self._middle.items() if blocks(self._policy, key, self._today)]
         keys = sorted({pair.key for track in tracks for pair in track.rounds.pairs})
+        most = max(self._policy.rounds, len(keys))
         last = sequential.look(len(keys), most)
         if len(tracks) < 2 or last is None:
             return None
@@ -127,10 +127,12 @@ class Suite:
         good = math.log1p(self._policy.budget_for("", ""))
         for index in range(last + 1):
             end = keys[sequential.looks(most)[index] - 1]
-            if index not in self._scores:
+            # series that are measured at another pace may reach this look later: then it has another score
+            asked = (end, *(track.count_until(end) for track in tracks))
+            if asked not in self._scores:
                 measure = self._until(end, tracks)
-                self._scores[index] = measure.score(measure.bad) if measure else 0.0
-            if self._scores[index] >= z_bad[index]:
+                self._scores[asked] = measure.score(measure.bad) if measure else 0.0
+            if self._scores[asked] >= z_bad[index]:
                 measure = self._until(end, tracks)
                 assert measure is not None
                 rounds = Rounds((), (), 0, 0, len(measure))

@@ -110,11 +110,8 @@ class Track:
         return False
 
     def _take_logarithms(self) -> None:
-        """Of all values up to the first that has none."""
         before, after = self._logs
         for pair in self.rounds.pairs[len(before) :]:
-            if pair.before <= 0 or pair.after <= 0:
-                break
             before.append(math.log(pair.before))
             after.append(math.log(pair.after))
 
@@ -124,7 +121,7 @@ class Track:
         A series that was found fine is not measured any more. To ask again because more samples happen to be there
         would be to look until the answer is another; only a regression, or an improvement, still counts then.
         """
-        most = self._policy.rounds
+        most = self.most
         z_bad, z_good = sequential.boundaries(error, most), sequential.boundaries(fine, most, EARLY)
         found: tuple[Word, int] = ("open", -1)
         for index in range(self._last + 1):
@@ -150,7 +147,7 @@ class Track:
 
         Boundaries for looks do not carry over; the odds do. The interval is that of this session alone.
         """
-        most = self._policy.rounds
+        most = self.most
         known = self.at(sequential.looks(most)[self._last]) if self._last >= 0 else None
         if known is None:
             return Weighed("open", self.rounds)
@@ -163,8 +160,13 @@ class Track:
         return Weighed(word, self.rounds, known.pairs, known.limits, z_bad, z_good, error, fine, odds)
 
     @property
+    def most(self) -> int:
+        """The most rounds that looks are planned for: all that there are, where somebody measured more than was planned."""
+        return max(self._policy.rounds, len(self.rounds.pairs))
+
+    @property
     def _last(self) -> int:
-        reached = sequential.look(len(self.rounds.pairs), self._policy.rounds)
+        reached = sequential.look(len(self.rounds.pairs), self.most)
         return -1 if reached is None else reached
 
     def at(self, count: int) -> Known | None:
@@ -202,9 +204,13 @@ class Track:
         """How many rounds have no pair, and how far one can go against the candidate."""
         return len(self.rounds.lost) + self.rounds.better, self._how.most
 
+    def count_until(self, end: Key) -> int:
+        """How many pairs there are up to this round."""
+        return bisect.bisect_right(self.rounds.pairs, end, key=lambda pair: pair.key)
+
     def until(self, end: Key) -> tuple[tuple[Key, ...], Known] | None:
         """The keys of the rounds up to this one, and what they show; None where they are too few."""
-        count = bisect.bisect_right(self.rounds.pairs, end, key=lambda pair: pair.key)
+        count = self.count_until(end)
         known = self.at(count) if count >= sequential.FIRST else None
         return None if known is None else (tuple(pair.key for pair in self.rounds.pairs[:count]), known)
 

@@ -28,7 +28,7 @@ class _Session:
 
     def __call__(self, candidate: Mapping[SeriesKey, Series], baseline: Mapping[SeriesKey, Series]) -> Progress:
         """Which series are decided by now; `stop` at the first regression that blocks, or when all are."""
-        error = errors(self._policy, len(candidate), self._before)
+        error = errors(self._policy, sum(len(each.samples) > 1 for each in candidate.values()), self._before)
         due = [
             key
             for key, new in candidate.items()

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from bot.judge import rates
 from bot.judge.location import Measure, Pairs
-from bot.judge.pairing import Rounds, answered, tried
+from bot.judge.pairing import Rounds, failed, missing, tried
 from bot.judge.policy import Policy
 from bot.model import Odds, Series
 
@@ -129,20 +129,28 @@ class Failures(NamedTuple):
 def failures(
     policy: Policy, probe: str, new: Series, old: Series | None, rounds: Rounds | None, error: Errors
 ) -> Failures:
-    """Weigh the failures of two series; `rounds` where they were measured side by side."""
+    """Weigh the failures of two series; `rounds` where they were measured side by side.
+
+    Rounds of which the candidate has no sample speak against its being fine, as failures would. Where nothing failed and
+    nothing is missing there is nothing to weigh, unless the spec names a budget, which then has to be shown.
+    """
     count, before = tried(new), tried(old) if old else 0
-    failed = count - len(answered(new))
-    failed_before = before - len(answered(old)) if old else 0
-    if not failed:
+    bad, bad_before = failed(new), failed(old) if old else 0
+    lost = rounds.unseen if rounds is not None and rounds.tried else missing(new)
+    named = policy.failures_named(probe, new.id)
+    if not bad and not lost and not named:
         return Failures("none", 1.0, 0.0)
     if old is None or not before:
-        p, most = 1.0, rates.at_most(failed, count, error.fine)
+        shown, p, most = False, 1.0, rates.at_most(bad + lost, count + lost, error.fine)
     elif rounds is not None and rounds.tried:
+        shown = rates.log_odds(rounds.worse, rounds.better) >= -math.log(error.failing_each)
         p = rates.paired_p(rounds.worse, rounds.better)
-        most = rates.grown(rounds.better, rounds.worse, rounds.tried, error.fine)
+        most = rates.grown(rounds.better, rounds.worse + lost, rounds.tried, error.fine)
     else:
-        p = rates.unpaired_p(failed_before, before, failed, count)
-        most = rates.at_most(failed, count, error.fine / 2) - rates.at_least(failed_before, before, error.fine / 2)
-    if p <= error.failing_each or (failed == count >= CERTAIN and failed_before < before):
+        p = rates.unpaired_p(bad_before, before, bad, count)
+        shown = p <= error.failing_each
+        half = error.fine / 2
+        most = rates.at_most(bad + lost, count + lost, half) - rates.at_least(bad_before, before, half)
+    if shown or (bad == count >= CERTAIN and bad_before < before):
         return Failures("regressed", p, most)
     return Failures("fine" if most <= policy.failures_for(probe, new.id) else "open", p, most)

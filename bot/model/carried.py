@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from bot.model.value import Value
 
 MOST_SERIES = 500
+MOST_SESSIONS = 1000
 
 
 class Odds(Value):
@@ -15,8 +16,8 @@ class Odds(Value):
     `worse` bet against "it is no worse than the margin", `fine` against "it is worse by the budget or more".
     """
 
-    worse: float
-    fine: float
+    worse: float = Field(ge=-1e6, le=1e6)
+    fine: float = Field(ge=-1e6, le=1e6)
 
 
 class Carried(Value):
@@ -24,5 +25,5 @@ class Carried(Value):
 
     against: str
     spec: str
-    sessions: int = Field(ge=1, le=1000)
+    sessions: int = Field(ge=1, le=MOST_SESSIONS)
     series: dict[Annotated[str, StringConstraints(max_length=300)], Odds] = Field(max_length=MOST_SERIES)

@@ -26,10 +26,10 @@ class PastSeries(Value):
 
     unit: str
     better: Literal["lower", "higher"]
-    middle: float
+    middle: float = Field(ge=1e-9, le=1e15)
     samples: int = Field(ge=1)
-    ratio: float | None = Field(default=None, gt=0)
-    error: float | None = Field(default=None, ge=0)
+    ratio: float | None = Field(default=None, ge=1e-9, le=1e9)
+    error: float | None = Field(default=None, ge=0, le=1e3)
     pairs: int = Field(default=0, ge=0)
 
 
@@ -48,7 +48,7 @@ class Past(Value):
     verdict: Literal["stable", "first run"]
     digest: str
     vantage: str
-    control: float | None = Field(default=None, gt=0)
+    control: float | None = Field(default=None, ge=1e-9, le=1e15)
     series: dict[Name, PastSeries] = Field(default_factory=dict, max_length=MOST_SERIES)
 
     @property
@@ -71,7 +71,7 @@ def control(observations: tuple[Observation, ...]) -> float | None:
         for one in each.series
         if one.id == "cpu"
         for cell in one.column("value")
-        if isinstance(cell, int | float) and not isinstance(cell, bool)
+        if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) <= 1e15
     )
     if not values or values[0] <= 0:
         return None

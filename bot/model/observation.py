@@ -26,7 +26,7 @@ class Check(Value):
     actual: str
     evidence: str | None = None
     severity: Severity | None = None
-    tries: int | None = Field(default=None, ge=1)
+    tries: int | None = Field(default=None, ge=1, le=1000)
     failures: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")

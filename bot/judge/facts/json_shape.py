@@ -122,7 +122,7 @@ def _as_map(path: str) -> str:
 
 
 def _parent(path: str) -> str:
-    if path.endswith("']"):
+    if path.endswith("']") and "['" in path:
         return path[: path.rindex("['")]
     if path.endswith("[]"):
         return path[:-2]

@@ -9,7 +9,10 @@ import random
 import pytest
 
 from bot.judge import location, sequential, watch
+from bot.judge.location import Pairs
 from bot.judge.policy import Policy
+from bot.judge.rates import log_odds
+from bot.judge.scores import MIDDLE, TAIL, Score
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import Weighed, errors
 from bot.model import Series
@@ -163,6 +166,51 @@ def test_the_interval_covers_the_truth_at_every_look() -> None:
             bounds = location.interval(found.measure, found.z_bad, found.z_good, found.limits.bad, found.limits.good)
             misses += not bounds.low <= math.log(1.05) <= bounds.high
     assert misses <= 0.06 * SUITES * METRICS + 8
+
+
+@pytest.mark.parametrize("how", [MIDDLE, TAIL])
+def test_swapping_the_two_members_of_one_pair_only_turns_the_sign_of_that_pair(how: Score) -> None:
+    """The symmetry that the whole null rests on: nothing but pooled values goes into centres and scale."""
+    dice = random.Random(2)
+    before, after = ([dice.gauss(0, 0.3) * (4 if dice.random() < 0.1 else 1) for _ in range(60)] for _ in range(2))
+    whole = Pairs(before, after, how=how).differences(0.0)
+    for place in (0, 7, 19, 20, 41, 59):
+        swapped = [list(before), list(after)]
+        swapped[0][place], swapped[1][place] = after[place], before[place]
+        turned = [-each if index == place else each for index, each in enumerate(whole)]
+        assert Pairs(*swapped, how=how).differences(0.0) == pytest.approx(turned, abs=1e-12)
+
+
+def test_what_one_regressed_series_does_not_spend_goes_to_the_others() -> None:
+    suite, count = Suite(BY), 5
+    for number in range(count):
+        new, old = latencies(number, ROUNDS, ratio=2.0 if number else 1.0), latencies(50 + number, ROUNDS)
+        suite.update((f"p{number}", "latency"), series([*new]), series([*old]))
+    settled = suite.settle(errors(BY, count)).middle
+    shares = {each.error for key, each in settled.items() if key[0] == "p0"}
+    assert shares == {float(f"{errors(BY, count).slower:.3g}")}
+
+
+def test_what_does_not_add_up_over_sessions_gets_half_of_its_budget_each_time() -> None:
+    first, third = errors(BY, 5), errors(BY, 5, 2)
+    assert (third.together, third.tail, third.failing) == (first.together / 4, first.tail / 4, first.failing / 4)
+    assert third.slower == first.slower
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+def test_failures_may_be_looked_at_after_every_round(share: float) -> None:
+    """Both sides fail alike: over 400 rounds the odds reach 20 to 1 in at most a twentieth of all cases."""
+    dice = random.Random(8)
+    alarms = 0
+    for _ in range(400):
+        worse = better = 0
+        for _ in range(400):
+            one, other = dice.random() < share, dice.random() < share
+            worse, better = worse + (one and not other), better + (other and not one)
+            if one != other and log_odds(worse, better) >= math.log(20):
+                alarms += 1
+                break
+    assert alarms <= 20 + 12
 
 
 def alone(by: Policy, new: Series, old: Series) -> Weighed:

@@ -64,14 +64,14 @@ def test_07_one_of_many_without_data_is_not_tolerated() -> None:
     assert verdict(*beside(seen, old), policy(*names)).verdict == "inconclusive"
 
 
-@pytest.mark.parametrize("failed", [5, 8, 20])
+@pytest.mark.parametrize("failed", [5, 9, 20])
 def test_08_errors_that_only_the_candidate_has_are_not_lost_among_zeros(failed: int) -> None:
     """Half the windows, then ever fewer of them, with errors where the baseline has none at all."""
     after = [None if index < failed else value for index, value in enumerate(latencies(1, 100))]
     judged = verdict(*beside([timed(after)], [timed(latencies(2, 100))]), policy(timed=True))
     assert finding(judged, "health/latency failures").status in ("regressed", "not measured")
     assert judged.verdict not in GREEN
-    assert failed < 8 or judged.verdict == "unstable"
+    assert failed < 9 or judged.verdict == "unstable"
 
 
 def test_09_nothing_to_judge_by_is_not_a_pass() -> None:
@@ -116,9 +116,11 @@ def test_13_a_deadline_before_the_first_sample_is_not_a_success() -> None:
 
 
 def test_14_a_value_that_is_no_number_does_not_pass() -> None:
-    rows = tuple((index, "NaN", 0, True) for index in range(60))
+    rows = tuple((index, "NaN", 0, True) for index in range(100))
     new = observation(series=(series([]).model_copy(update={"samples": rows}),))
-    assert verdict(*beside([new], [timed(latencies(1, 60))]), policy(timed=True)).verdict not in GREEN
+    steady = [timed(latencies(1, 100, noise=0.02))]  # any number near 40 in their place would be fine
+    assert verdict(*beside([timed([40.0] * 100)], steady), policy(timed=True)).verdict == "stable"
+    assert verdict(*beside([new], steady), policy(timed=True)).verdict not in GREEN
 
 
 def test_15_one_point_does_not_stand_for_the_series() -> None:

@@ -1,13 +1,15 @@
 """What a suite says beyond each series: its slow requests, all series together, and rounds that the runner spoilt."""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bot.judge.policy import Policy
 from bot.model import Finding, Observation, Run, Series, Verdict, Waiver
-from tests.unit.judge.cases import GREEN, beside, finding, latencies, policy, timed, verdict
-from tests.unit.samples import observation, series
+from tests.unit.judge.cases import GREEN, beside, expected, finding, latencies, policy, stored, timed, verdict
+from tests.unit.samples import observation, run, series
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 
@@ -120,10 +122,116 @@ def test_rounds_that_our_own_machine_spoilt_count_for_nothing() -> None:
     assert said(judged, "health/latency failures") is None
 
 
-def test_a_failure_that_nobody_vouches_for_is_none_of_the_service() -> None:
-    new: list[float | None] = [None if index < 10 else value for index, value in enumerate(latencies(1, 100))]
-    runs = beside([spoilt(new, set(range(10)))], [spoilt([*latencies(2, 100)], set())])
-    assert said(verdict(*runs, policy(timed=True)), "health/latency failures") is None
+@pytest.mark.parametrize("side", ["candidate", "baseline"])
+def test_a_failure_counts_whoever_vouches_for_the_time_that_it_took(side: str) -> None:
+    """That our own machine was late spoils a time, and not the fact that the service answered with an error."""
+    new: list[float | None] = [None if index < 30 else value for index, value in enumerate(latencies(1, 100))]
+    late = set(range(30))
+    runs = beside(
+        [spoilt(new, late if side == "candidate" else set())],
+        [spoilt([*latencies(2, 100)], late if side == "baseline" else set())],
+    )
+    found = said(verdict(*runs, policy(timed=True)), "health/latency failures")
+    assert found is not None
+    assert (found.status, found.after, found.before) == ("regressed", "30 of 100", "0 of 100")
+
+
+def test_answers_that_nobody_vouches_for_are_answers() -> None:
+    new: list[float | None] = [None if index < 3 else value for index, value in enumerate(latencies(1, 60))]
+    runs = beside([spoilt(new, set(range(3, 60)))], [spoilt([*latencies(2, 60)], set())])
+    found = said(verdict(*runs, policy(timed=True)), "health/latency failures")
+    assert found is not None
+    assert (found.status, found.after) == ("not measured", "3 of 60")
+
+
+def rows_of(values: list[float], kept: Callable[[int], bool], **more: object) -> Observation:
+    rows = tuple((index, value, 0, True) for index, value in enumerate(values) if kept(index))
+    return observation(series=(series([]).model_copy(update={"samples": rows, **more}),))
+
+
+def test_leaving_the_failed_rows_out_hides_no_failure() -> None:
+    new = latencies(1, 400)
+    less = verdict(
+        *beside([rows_of(new, lambda index: index % 13 != 0)], [timed(latencies(2, 400))]), policy(timed=True)
+    )
+    assert less.verdict not in GREEN
+    assert finding(less, "health/latency failures").status == "not measured"
+    alone = verdict(run(rows_of(new, lambda index: index % 3 != 1)), None, policy(timed=True))
+    assert alone.verdict not in GREEN
+
+
+@pytest.mark.parametrize("side", ["candidate", "baseline"])
+def test_one_value_of_nothing_does_not_end_the_reading(side: str) -> None:
+    """What comes after it is judged: five times as slow, from then on."""
+    new, old = latencies(1, 30) + latencies(3, 170, ratio=5), latencies(2, 200)
+    (new if side == "candidate" else old)[25] = 0.0
+    judged = verdict(*beside([timed(new)], [timed(old)]), policy(timed=True, budget={"latency": "2.1%"}))
+    assert finding(judged, "health/latency").status == "regressed"
+
+
+def test_a_throughput_that_drops_to_nothing_is_not_fine() -> None:
+    fast = [1 / value for value in latencies(1, 30, noise=0.3)] + [0.0] * 170
+    old = [1 / value for value in latencies(2, 200, noise=0.3)]
+    changes: dict[str, Any] = {"unit": "1/s", "better": "higher"}
+    judged = verdict(*beside([timed(fast, **changes)], [timed(old, **changes)]), policy(timed=True))
+    assert judged.verdict not in GREEN
+
+
+def test_rounds_beyond_those_that_were_planned_are_judged_too() -> None:
+    new = latencies(1, 60, noise=0.3) + latencies(3, 340, ratio=3)
+    by = policy(timed=True, rounds=60, budget={"latency": "2.1%"})
+    assert verdict(*beside([timed(new)], [timed(latencies(2, 400, noise=0.3))]), by).verdict == "unstable"
+
+
+def test_the_shards_of_a_series_take_turns() -> None:
+    columns = ("round", "value", "order", "ok", "shard")
+
+    def sharded(seed: int, last: float) -> Observation:
+        rows = [
+            (index, value * (last if shard == "d" else 1), 0, True, shard)
+            for number, shard in enumerate("abcd")
+            for index, value in enumerate(latencies(seed + number, 100))
+        ]
+        made = Series(id="latency", unit="ms", better="lower", columns=columns, samples=tuple(rows))
+        return observation(series=(made,))
+
+    judged = verdict(*beside([sharded(1, 3.0)], [sharded(11, 1.0)]), policy(timed=True, rounds=100))
+    assert judged.verdict not in GREEN
+    assert finding(judged, "health/latency tail").status == "regressed"
+
+
+def test_two_series_of_one_name_are_none() -> None:
+    slow, fine = timed(latencies(1, 100, ratio=3)).series[0], timed(latencies(2, 100)).series[0]
+    judged = verdict(*beside([observation(series=(slow, fine))], [timed(latencies(3, 100))]), policy(timed=True))
+    assert judged.verdict not in GREEN
+    assert finding(judged, "health/latency").status == "not measured"
+
+
+def test_a_probe_that_could_not_be_timed_is_not_gone_because_the_spec_has_changed() -> None:
+    """An empty series is asked for; why it is empty is the reason of the row."""
+    why = "it could not be timed: libcurl cannot be loaded"
+    for seen in (observation(series=(series([]),), reason=why), observation(reason=why)):
+        candidate, baseline = stored([seen], [timed(latencies(1, 100))], spec="sha256:another")
+        judged = verdict(candidate, baseline, policy(timed=True))
+        assert judged.verdict not in GREEN
+        assert why in str(finding(judged, "health/latency").reason)
+
+
+def test_a_budget_for_failures_that_the_spec_names_has_to_be_shown() -> None:
+    short = beside([timed(latencies(1, 60))], [timed(latencies(2, 60))])
+    assert verdict(*short, policy(timed=True)).verdict == "stable"
+    assert verdict(*short, policy(timed=True, failures={"latency": "2%"})).verdict == "inconclusive"
+    long = beside([timed(latencies(1, 300))], [timed(latencies(2, 300))])
+    assert verdict(*long, policy(timed=True, failures={"latency": "2%"})).verdict == "stable"
+
+
+def test_a_minor_regression_is_no_reason_for_what_is_open() -> None:
+    new = [timed(latencies(1, 30, noise=0.8), "a"), timed(latencies(2, 30, ratio=3), "b")]
+    old = [timed(latencies(3, 30, noise=0.8), "a"), timed(latencies(4, 30), "b")]
+    by = policy("a", "b", timed=True)
+    minor = by.model_copy(update={"probes": {**by.probes, **expected("b", timed=True, severity="minor")}})
+    assert "ends it early" not in str(finding(verdict(*beside(new, old), minor), "a/latency").reason)
+    assert "ends it early" in str(finding(verdict(*beside(new, old), by), "a/latency").reason)
 
 
 def test_where_nothing_can_be_vouched_for_nothing_is_green_and_the_machine_is_named() -> None:
