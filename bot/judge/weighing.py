@@ -15,6 +15,8 @@ CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
 HALF = 0.5
 """The score, in the middle of the ramp, from which on a request counts as slow."""
+PEEKED = 2
+"""By how much an exact bound that is asked for at every look errs more often than at one: simulated, up to 2.1 times."""
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 Word = Literal["regressed", "improved", "fine", "open"]
@@ -93,7 +95,7 @@ def slow(measure: Pairs, rounds: Rounds, error: float) -> Slow:
     lost, count = len(rounds.lost), len(measure)
     worse = sum(a and not b for b, a in zip(before, after, strict=True)) + lost
     better = sum(b and not a for b, a in zip(before, after, strict=True))
-    return Slow(sum(before) / count, sum(after) / count, rates.grown(better, worse, count + lost, error))
+    return Slow(sum(before) / count, sum(after) / count, rates.grown(better, worse, count + lost, error / PEEKED))
 
 
 class Weighed(NamedTuple):
@@ -141,11 +143,11 @@ def failures(
     if not bad and not lost and not named:
         return Failures("none", 1.0, 0.0)
     if old is None or not before:
-        shown, p, most = False, 1.0, rates.at_most(bad + lost, count + lost, error.fine)
+        shown, p, most = False, 1.0, rates.at_most(bad + lost, count + lost, error.fine / PEEKED)
     elif rounds is not None and rounds.tried:
         shown = rates.log_odds(rounds.worse, rounds.better) >= -math.log(error.failing_each)
         p = rates.paired_p(rounds.worse, rounds.better)
-        most = rates.grown(rounds.better, rounds.worse + lost, rounds.tried, error.fine)
+        most = rates.grown(rounds.better, rounds.worse + lost, rounds.tried, error.fine / PEEKED)
     else:
         p = rates.unpaired_p(bad_before, before, bad, count)
         shown = p <= error.failing_each

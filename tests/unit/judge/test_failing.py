@@ -39,7 +39,7 @@ def test_failures_are_shown_worse_shown_fine_or_open(after: int, before: int, co
 
 
 def test_the_budget_for_failures_is_the_specs() -> None:
-    assert (found := failing(1, 0, 60, failures={"latency": "10%"}))
+    assert (found := failing(1, 0, 80, failures={"latency": "10%"}))
     assert found.status == "maintained"
     assert (found := failing(1, 0, 400, failures={"latency": "0%"}))
     assert found.status == "not measured"
