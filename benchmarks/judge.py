@@ -226,7 +226,7 @@ def _rivals(bench: Bench, count: int) -> dict[str, dict[str, float]]:
 
 def own_time(bench: Bench) -> None:
     """CPU seconds of the judge for 20 series of 400 rounds, with all looks, none of which decides."""
-    by = policy(400, budget={"default": 0.0201}, margin=0.02, tail={"default": 0})
+    by = policy(400, budget={"default": 0.0201}, margin=0.02)
     dice = random.Random(5)
     effect = Effect(ratio=math.sqrt(1.02 * 1.0201))
     data = [tuple(map(_series, sides("lognormal", 400, dice, effect))) for _ in KEYS]

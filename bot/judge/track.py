@@ -67,9 +67,9 @@ class Known:
         """What it shows where scores must reach these boundaries."""
         if self._bad >= z_bad:
             return "regressed"
-        budget = self._track.tail
-        if budget is not None:
-            return "fine" if self.slow.most <= budget else "open"
+        if self._track.is_tail:
+            budget = self._track.tail
+            return "fine" if budget is not None and self.slow.most <= budget else "open"
         if self._good > -z_good:
             return "open"
         return "improved" if self._better <= -z_bad else "fine"
@@ -78,12 +78,13 @@ class Known:
 class Track:
     """One series as it grows. What an earlier look showed is kept as long as it rests on the same rounds.
 
-    `tail` is the share that its slow requests may have grown by, or nothing where it is weighed by its middle.
+    `tail` is the share that its slow requests may have grown by; nothing where the spec does not ask for it.
     """
 
     def __init__(self, policy: Policy, probe: str, series: Series, how: Score) -> None:
         self.fine = 1 - policy.confidence
-        self.tail = (policy.tail_for(probe, series.id) or 0.0) if how is TAIL else None
+        self.is_tail = how is TAIL
+        self.tail = policy.tail_for(probe, series.id)
         self._policy = policy
         self._probe = probe
         self._series = series
@@ -138,8 +139,9 @@ class Track:
         if known is None:
             return Weighed("open", self.rounds)
         at = (known.pairs, known.limits, z_bad[index], z_good[index], error, fine)
-        if self.tail is not None:
-            return Weighed(word, self.rounds, *at, slow=known.slow)
+        if self.is_tail:
+            shown = known.slow if word == "regressed" or self.tail is not None else None
+            return Weighed(word, self.rounds, *at, slow=shown)
         return Weighed(word, self.rounds, *at, odds=known.odds)
 
     def resume(self, error: float, fine: float, earlier: Odds) -> Weighed:

@@ -276,7 +276,7 @@ def test_the_watch_goes_on_while_failures_are_undecided() -> None:
         if key in seen.decided:
             decided_at = decided_at or count
     assert decided_at is not None
-    assert 200 <= decided_at <= 300
+    assert 280 <= decided_at <= 350  # one failure: its upper limit at 1.25 % comes below 2 % after 317 rounds
 
 
 def test_a_watch_without_a_baseline_wants_enough_to_record() -> None:
