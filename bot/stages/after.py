@@ -1,0 +1,39 @@
+"""After the job: what a killed main step left half-done is finished or reversed, and what it left open is closed."""
+
+import asyncio
+from pathlib import Path
+
+from bot.github.client import Client
+from bot.github.environment import Environment
+from bot.github.event import Activity
+from bot.github.publisher import Publisher
+from bot.model.errors import STABLE, DeployError
+from bot.stages.saying import say
+
+
+def after(environment: Environment) -> int:
+    """Recover the deployment, and close the gate if it is still open."""
+    saved = environment.saved
+    if "begun" not in saved or "done" in saved:
+        return STABLE
+    from bot.deploy.recovery import recover
+
+    try:
+        for line in asyncio.run(recover(Path(saved["state"]))):
+            say(line)
+    except DeployError as error:
+        say(str(error))
+    if saved.get("publish") == "true":
+        publisher = Publisher(
+            Client(environment.api_url, environment.token, environment.repository, patience=30.0),
+            Activity(saved["commit"], "it was stopped"),
+            saved["commit"],
+            saved["service"],
+            saved["environment"],
+            environment.run_url,
+        )
+        publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
+        publisher.abandon("The job was stopped before there was a verdict")
+        for line in (*publisher.done.denied, *publisher.done.failed):
+            say(line)
+    return STABLE

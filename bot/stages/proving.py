@@ -1,0 +1,156 @@
+"""The activity that the product is for: one commit deployed, proven, and its verdict put where it belongs."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+from bot import pipeline, report
+from bot.commands import until_signalled
+from bot.github import commands
+from bot.github.environment import Environment
+from bot.github.event import Activity
+from bot.github.publisher import Publication, Texts
+from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
+from bot.outcome import Outcome, Request, make_room
+from bot.safety.failures import in_words
+from bot.stages.ground import Ground
+from bot.stages.saying import no_verdict, say
+
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
+    """What proves one commit.
+
+    Raises:
+        StabilityProofError: the spec, the commit or the token is not what it should be. Nothing was done yet.
+    """
+    home = Path(environment.inputs.get("working-directory", "."))
+    return Proof(Ground(environment, asked, _full(home, commit)))
+
+
+class Proof:
+    """One proof of one commit, and what the runner and GitHub are told of it."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.environment = ground.environment
+        self.spec = ground.spec
+        self.publisher = ground.publisher()
+
+    def run(self) -> int:
+        """Prove it, and give the exit code.
+
+        Raises:
+            StabilityProofError: there is no verdict. The gate is closed, and what was observed is saved.
+        """
+        self.ground.mask_secrets()
+        say(f"Proving {self.ground.commit}: {self.ground.asked.reason}.")
+        self._save(begun="true", state=str((self.ground.out / "state").resolve()))
+        if self.publisher:
+            self.publisher.begin()
+            self._save(check=str(self.publisher.check or ""))
+        try:
+            make_room(self.ground.out)
+            outcome = until_signalled(pipeline.run(self._request(), say))
+        except StabilityProofError as error:
+            self._give_up(str(error), error.exit_code)
+            raise
+        except Exception as error:
+            self._give_up(in_words(error), NO_WORK)
+            raise
+        code = self._tell(outcome)
+        self._save(done="true")
+        return code
+
+    def _tell(self, outcome: Outcome) -> int:
+        """Publish, and leave outputs, summary and proof; GitHub out of reach is exit code 4, and loses nothing."""
+        verdict = outcome.verdict
+        say(report.text(verdict))
+        commands.summarise(self.environment.summary, report.summary(verdict, self.ground.links()))
+        remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
+        if self.publisher:
+            try:
+                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close)
+            except GitHubError as error:
+                sys.stdout.write(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
+                code, publication = NO_WORK, self.publisher.done
+            self._save(done="true")  # from here on a job that is killed has its verdict, and nothing to give up
+        if self.ground.artifacts and self.environment.runtime_token:
+            try:
+                self.ground.artifacts.upload(self.ground.proof_name(), outcome.proof.read_bytes())
+            except GitHubError as error:
+                remarks.append(f"the proof was not uploaded: {error}")
+        for line in (*publication.lines, *publication.denied, *remarks):
+            say(line)
+        commands.assign(self.environment.output, self._outputs(outcome, publication, code))
+        return code
+
+    def _give_up(self, why: str, code: int) -> None:
+        why = self.ground.redactor.text(why)
+        if self.publisher:
+            self.publisher.abandon(why)
+        no_verdict(self.environment, why, code)
+        self._save(done="true")
+
+    def _outputs(self, outcome: Outcome, publication: Publication, code: int) -> dict[str, str]:
+        bad = sum(1 for each in outcome.verdict.findings if each.status in ("broken", "regressed") and not each.waiver)
+        return {
+            "verdict": outcome.verdict.verdict,
+            "risk": outcome.verdict.risk,
+            "readiness": outcome.verdict.readiness,
+            "exit-code": str(code),
+            "regressed": str(bad),
+            "comment-url": publication.comment_url or "",
+            "proof-path": str(outcome.proof),
+            "proof-digest": outcome.proof_digest,
+        }
+
+    def _texts(self, outcome: Outcome) -> Texts:
+        verdict, links = outcome.verdict, self.ground.links()
+        return Texts(
+            verdict=verdict.verdict,
+            comment=report.comment(verdict, links),
+            status=report.status_line(verdict),
+            title=report.check_title(verdict),
+            summary=report.comment(verdict, links),
+        )
+
+    def _request(self) -> Request:
+        return Request(
+            spec=self.spec,
+            commit=self.ground.commit,
+            repository=self.ground.home,
+            out=self.ground.out,
+            state=self.ground.out / "state",
+            store=self.ground.store(),
+            vantage=self.environment.runner,
+            workflow_run=self.environment.run_url,
+        )
+
+    def _save(self, **values: str) -> None:
+        """What the stage after the job will need."""
+        fixed = {
+            "commit": self.ground.commit,
+            "service": self.spec.service,
+            "environment": self.spec.environment,
+            "publish": "true" if self.publisher else "false",
+        }
+        commands.assign(self.environment.state, fixed | values)
+
+
+def _full(home: Path, commit: str) -> str:
+    """The full SHA, which is all that a status can be written to; the input may be a short one, a tag or a branch.
+
+    Raises:
+        UsageError: the checkout does not know it.
+    """
+    if FULL_SHA.fullmatch(commit):
+        return commit
+    from bot.deploy import trees
+
+    try:
+        return asyncio.run(trees.resolve(home, commit))
+    except DeployError as error:
+        raise UsageError(f"the input commit is no full SHA, and {error}") from None
