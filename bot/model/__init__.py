@@ -2,6 +2,7 @@
 
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
+from bot.model.mark import Mark
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
@@ -13,13 +14,14 @@ from bot.model.verdict import (
     Inputs,
     Readiness,
     Risk,
-    Status,
     Verdict,
-    Waiver,
     Word,
 )
+from bot.model.waiver import MOST_REASON, MOST_WAIVERS, Extent, Status, Waiver
 
 __all__ = [
+    "MOST_REASON",
+    "MOST_WAIVERS",
     "Carried",
     "Cell",
     "Check",
@@ -27,9 +29,11 @@ __all__ = [
     "Coverage",
     "Evidence",
     "Exercised",
+    "Extent",
     "Fact",
     "Finding",
     "Inputs",
+    "Mark",
     "Observation",
     "Odds",
     "Past",
