@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 SERVICE = "twirp/github.actions.results.api.v1.ArtifactService"
 BLOCK = 8 * 1024 * 1024
 LARGEST = 80 * 1024 * 1024
-TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
+TRUSTED_EVENTS = frozenset({"issue_comment", "push", "schedule", "workflow_dispatch"})
+"""Events whose runs are of the default branch's own workflow and code. Anybody can comment; what comes of it is decided by
+who may, and a comment brings no code with it."""
 LOOK_AT = 30
 """The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
 PAGES = 10

@@ -154,51 +154,49 @@ def _one_line(text: str, limit: int) -> str:
 
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_RAW = re.compile(r"<(pre|script|style|textarea|blockquote|code|samp|kbd|xmp|template|q)(?=[\s>/]|$)", re.IGNORECASE)
-_QUOTE = re.compile(r" {0,3}>")
+_RAW = re.compile(
+    r"<(?:!--|(pre|script|style|textarea|blockquote|code|samp|kbd|xmp|template|q)(?=[\s>/]|$))", re.IGNORECASE
+)
+_HTML = re.compile(r" {0,3}<")
+_QUOTE = re.compile(r"(?:[ \t]|[-+*]|\d{1,9}[.)])*>")
 
 
 def _said(body: str) -> Iterator[str]:
-    """The lines that are the author's own words."""
+    """The lines that are the author's own words.
+
+    HTML that shows text, and is left open on its line, ends them; of its own paragraph nothing is read.
+    """
     fence = ""
-    closing: re.Pattern[str] | None = None  # what ends the HTML that is open
     paragraph: list[str] = []
     for line in [*re.split(r"\r\n|\n|\r", body), ""]:
         if fence:
             if re.fullmatch(rf" {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*", line):
                 fence = ""
             continue
-        if closing is not None:
-            ended = closing.search(line)
-            closing = _opened(line[ended.end() :]) if ended else closing
-            continue
         opened = _FENCE.match(line)
+        if opened and any(_HTML.match(each) for each in paragraph):
+            return  # within HTML it is no fence, and whether this is HTML is not for us to say
         if opened or not line.strip(" \t"):
             yield from _own(paragraph)
             paragraph = []
             fence = opened[1] if opened else ""
-            continue
-        closing = _opened(line)
-        paragraph.append("" if closing or _RAW.search(line) or "<!--" in line else line)
+        elif _leaves_open(line):
+            return
+        else:
+            paragraph.append(line)
     yield from _own(paragraph)
 
 
-def _opened(line: str) -> re.Pattern[str] | None:
-    """What would end the HTML that this line leaves open; None where it leaves none open."""
+def _leaves_open(line: str) -> bool:
+    """Whether it opens HTML that shows text, or a comment, and does not close it."""
     at = 0
-    while at < len(line):
-        raw, comment = _RAW.search(line, at), line.find("<!--", at)
-        if raw is None and comment < 0:
-            return None
-        if raw is not None and (comment < 0 or raw.start() < comment):
-            closing, after = re.compile(rf"</{raw[1]}\s*>", re.IGNORECASE), raw.end()
-        else:
-            closing, after = re.compile("-->"), comment + 4
-        ended = closing.search(line, after)
-        if ended is None:
-            return closing
+    while opened := _RAW.search(line, at):
+        closing = re.compile("-->" if opened[1] is None else rf"</{opened[1]}\s*>", re.IGNORECASE)
+        ended = closing.search(line, opened.end())
+        if ended is None or _RAW.search(line, opened.end(), ended.start()):
+            return True
         at = ended.end()
-    return None
+    return False
 
 
 def _own(paragraph: list[str]) -> Iterator[str]:
@@ -206,15 +204,11 @@ def _own(paragraph: list[str]) -> Iterator[str]:
 
     A line after a quoted one is quoted as well (a lazy continuation), up to the next empty line.
     """
-    mine: list[str] = []
+    covered = _code("\n".join(paragraph))
+    start = 0
     for line in paragraph:
         if _QUOTE.match(line):
-            break
-        mine.append(line)
-    text = "\n".join(mine)
-    covered = _code(text)
-    start = 0
-    for line in mine:
+            return
         if not any(begin < start < end for begin, end in covered):
             yield line
         start += len(line) + 1

@@ -58,7 +58,9 @@ def covers(waiver: Waiver, finding: Finding, baseline: Run | None) -> bool:
     if finding.status not in BAD or SEVERITIES.index(finding.severity) < SEVERITIES.index(known.severity):
         return False
     if finding.status == "broken" and known.status == "regressed" and finding.before != finding.after:
-        return False  # where both sides show the same, "broken" says no more than that the baseline has it by now as well
+        return (
+            False  # where both sides show the same, "broken" says no more than that the baseline has it by now as well
+        )
     seen = finding.comparison
     if known.worst is not None:
         return (

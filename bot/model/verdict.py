@@ -9,9 +9,9 @@ from bot.model.history import TIME
 from bot.model.observation import Severity
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
-from bot.model.waiver import Status, Waiver
+from bot.model.waiver import Waiver
+from bot.model.words import Status, Word
 
-Word = Literal["stable", "unstable", "inconclusive", "first run"]
 Risk = Literal["minimal", "low", "medium", "high", "critical"]
 Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]
 

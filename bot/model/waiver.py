@@ -8,7 +8,6 @@ from bot.model.history import TIME
 from bot.model.observation import Severity
 from bot.model.value import Value
 
-Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
 MOST_REASON = 300
 MOST_WAIVERS = 100
 URL = r"^https?://[^\s<>()\[\]\\\"'`|]+$"
