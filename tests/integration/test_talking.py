@@ -59,13 +59,19 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01, 0.01))
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
+@pytest.fixture(scope="module")
+def open_shop() -> Iterator[Shop]:
     with Shop(("127.0.0.1", 0), Counter) as server:
         server.answers = {}
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def shop(open_shop: Shop) -> Shop:
+    open_shop.answers = {}
+    return open_shop
 
 
 class Scene:
@@ -170,15 +176,31 @@ def scene(github: StandIn, shop: Shop, tmp_path: Path, monkeypatch: pytest.Monke
     return Scene(github, shop, tmp_path, monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def broken_world(open_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A good run, and a pull request after it that empties the cart: unstable. Made once, for every test to start from."""
+    open_shop.answers = {}
+    with StandIn() as github, pytest.MonkeyPatch.context() as patch:
+        made = Scene(github, open_shop, tmp_path_factory.mktemp("broken"), patch)
+        made.merged("Good")
+        assert made.prove() == "first run"
+        made.merged("Empty")
+        open_shop.answers["/cart"] = (200, b"empty")
+        assert made.prove() == "unstable"
+        assert github.violations == []
+        return github.world.model_dump_json()
+
+
 @pytest.fixture
-def broken(scene: Scene) -> tuple[Scene, int]:
-    """A good run, and a pull request after it that empties the cart: unstable."""
-    scene.merged("Good")
-    assert scene.prove() == "first run"
-    number = scene.merged("Empty")
-    scene.shop.answers["/cart"] = (200, b"empty")
-    assert scene.prove() == "unstable"
-    return scene, number
+def broken(
+    broken_world: str, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Scene, int]]:
+    (tmp_path / "world.json").write_text(broken_world)
+    shop.answers["/cart"] = (200, b"empty")
+    with StandIn(state=tmp_path / "world.json") as github:
+        github.state = None
+        yield Scene(github, shop, tmp_path, monkeypatch), max(github.repository("ana/shop").issues)
+    assert github.violations == []
 
 
 def test_help_names_every_command(scene: Scene) -> None:
