@@ -227,12 +227,8 @@ class Answering:
             found.pull_request,
             None if self.said.on_pull_request else self.said.number,
         )
-        ground = Ground(self.environment, asked, found.commit)
-        if ground.artifacts is not None:
-            # what is trusted comes from the default branch as it is now, also where the commit is an older one of it
-            home = dataclasses.replace(ground.artifacts.home(), head=self.environment.sha)
-            ground.artifacts.home = lambda: home
-        return ground
+        # what is trusted comes from the default branch as it is now, also where the commit is an older one of it
+        return Ground(self.environment, asked, found.commit, self.environment.sha)
 
     def _bound(self) -> Bound:
         repository = self.environment.event.get("repository") or {}

@@ -23,11 +23,14 @@ from bot.stages.saying import say_raw
 class Ground:
     """One activity's surroundings. `commit` is the full SHA that it is about.
 
+    What is trusted comes from a commit that `head` stands on: the commit itself, unless told.
+
     Raises:
         UsageError: the spec cannot be read.
     """
 
-    def __init__(self, environment: Environment, asked: Activity, commit: str) -> None:
+    def __init__(self, environment: Environment, asked: Activity, commit: str, head: str | None = None) -> None:
+        self.head = head or commit
         self.environment = environment
         self.asked = asked
         self.commit = commit
@@ -83,7 +86,7 @@ class Ground:
             repository_id=self.environment.repository_id or int(repository.get("id") or 0),
             default_branch=str(repository.get("default_branch") or ""),
             workflow_path=self.environment.workflow_path,
-            head=self.commit,
+            head=self.head,
         )
         return Artifacts(
             self.client,

@@ -1,5 +1,6 @@
 """Maintainers talk to the bot by comment: each command from the event to the reply, over HTTP, and who may not."""
 
+import hashlib
 import io
 import json
 import re
@@ -13,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from bot import proof as proofs
+from bot.baseline.artifact import ArtifactStore
 from bot.github import client as clients
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.said import Said
-from bot.model import Run, Verdict
+from bot.judge import judge
+from bot.model import Check, Observation, Run, Verdict
 from bot.stages.proving import prepared
 from bot.stages.talking import talk
 from tests import events
@@ -160,6 +163,34 @@ class Scene:
         assert proofs.verify(path).differences == ()
         contents = proofs.opened(path)
         return contents.verdict, contents.candidate
+
+    def replace_proof(self, candidate: Run) -> None:
+        """Put another candidate into the newest proof, judged as it would have been."""
+        self.proof()
+        old = proofs.opened(self.folder / "newest.zip")
+        for name, data in old.evidence.items():
+            (self.folder / "parts" / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / "parts" / name).write_bytes(data)
+        proofs.write(
+            self.folder / "newest.zip",
+            spec=old.spec.text,
+            verdict=judge(candidate, old.baseline, old.spec.policy, old.spec.digest),
+            candidate=candidate,
+            baseline=old.baseline,
+            folders={side: self.folder / "parts" / side for side in ("candidate", "baseline")},
+        )
+        name = f"stability-proof-shop-test-{self.home.branches['main'][:12]}"
+        artifact = max((each for each in self.home.artifacts.values() if each.name == name), key=lambda each: each.id)
+        content = (self.folder / "newest.zip").read_bytes()
+        self.github.world.blobs[artifact.blob].content = content
+        artifact.digest, artifact.size = f"sha256:{hashlib.sha256(content).hexdigest()}", len(content)
+
+    def baseline(self) -> Run:
+        """The baseline in the newest proof."""
+        self.proof()
+        found = proofs.opened(self.folder / "newest.zip").baseline
+        assert found is not None
+        return found
 
     def kept(self, reference: str) -> Run:
         packed = self.artifacts(f"stability-baseline-shop-test-{reference}")[-1]
@@ -504,8 +535,6 @@ def test_a_damaged_proof_is_not_spoken_from(broken: tuple[Scene, int], damage: s
     else:
         blob.content = blob.content[:-40]
     if damage != "digest":
-        import hashlib
-
         artifact.digest, artifact.size = f"sha256:{hashlib.sha256(blob.content).hexdigest()}", len(blob.content)
 
     comment = scene.say("/stability explain cart\n/stability accept cart because x", number)
@@ -563,3 +592,63 @@ def test_the_fallen_permission_service_lets_nobody_do_anything(scene: Scene) -> 
         scene.say("/stability rerun", number, by="ana")
     assert scene.home.statuses == []
     assert json.dumps([each.body for each in scene.home.comments.values()]).count("reply=") == 0
+
+
+can_pin = pytest.mark.skipif(not hasattr(ArtifactStore, "pin"), reason="no store can be pinned yet")
+
+
+@can_pin
+def test_a_pinned_baseline_stays_until_it_is_unpinned(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    good = scene.home.commits[scene.home.branches["main"]].parents[0]
+
+    pinned = scene.say("/stability pin", number)
+    assert scene.reply(pinned).split("\n", 2)[2].startswith(f"Pinned. From now on runs are compared with `{good}`")
+    scene.shop.answers["/cart"] = (200, b"full")
+    scene.merged("Mended")
+    assert scene.prove() == "stable"
+    scene.merged("Next")
+    assert scene.prove() == "stable"
+    assert str(scene.baseline().subject.commit) == good
+
+    unpinned = scene.say("/stability unpin", number)
+    assert f"From now on runs are compared with `{scene.home.branches['main']}`" in scene.reply(unpinned)
+    again = scene.say("/stability unpin", number)
+    assert reactions(again) == ["eyes", "-1"]
+
+
+@can_pin
+def test_an_invalidated_baseline_is_not_compared_with(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    good = scene.home.commits[scene.home.branches["main"]].parents[0]
+
+    comment = scene.say(f"/stability invalidate {good[:9]} because it lied", number)
+
+    assert f"`{good[:12]}` is not compared with any more." in scene.reply(comment)
+    assert f"compared with `{good}`" not in scene.reply(comment)
+    assert reactions(comment) == ["eyes", "rocket"]
+
+
+def test_a_commit_that_nobody_knows_is_not_invalidated(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    comment = scene.say("/stability invalidate 0123456789", number)
+    assert reactions(comment) == ["eyes", "-1"]
+
+
+def test_what_was_rolled_back_is_accepted_and_said_not_to_serve(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    _, run = scene.proof()
+    serves = Check(id="previous revision serves", ok=True, expected="shop-1", actual="shop-1")
+    rollback = Observation(probe="rollback", kind="rollback", title="Rollback", state="measured", checks=(serves,))
+    seen = tuple(each for each in run.observations if each.probe != "rollback")
+    scene.replace_proof(run.model_copy(update={"observations": (*seen, rollback)}))
+
+    comment = scene.say("/stability accept cart because it is meant", number)
+
+    said = scene.reply(comment)
+    assert "is **inconclusive**" in said
+    assert "This commit was rolled back, and does not serve: `/stability rerun` deploys it again" in said
+    assert scene.home.statuses[-1].state == "error"
+    assert "stable" not in [each.verdict for each in [scene.proof()[0]]]
+    again = scene.say("/stability rerun", number)
+    assert "was proven again: **stable**" in scene.reply(again)
