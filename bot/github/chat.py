@@ -44,7 +44,9 @@ COMMANDS: dict[Name, Usage] = {
     "pin": Usage("pin", "write", "keeps comparing with the last good run, whatever is deployed after it"),
     "unpin": Usage("unpin", "write", "compares with the newest good run again"),
     "invalidate": Usage(
-        "invalidate COMMIT because REASON", "write", "never compares with this commit's run again; because is optional"
+        "invalidate COMMIT because REASON",
+        "write",
+        "never compares with this commit's runs again; `because …` may be left out",
     ),
     "help": Usage("help", "read", "shows these commands"),
 }

@@ -23,8 +23,8 @@ def refusal(finding: Finding) -> str | None:
         return "it was not measured: nobody can say what would be accepted"
     if finding.status not in BAD:
         return f"it is {finding.status}, and keeps nothing from being green"
-    if finding.waiver is not None:
-        return "it is waived already"
+    if finding.waiver is not None and finding.waiver.extent is None:
+        return "it is waived by the policy"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What somebody did to a baseline by a comment."""
+"""Who said something about a run that is kept, when, where and why."""
 
 from pydantic import Field
 
@@ -7,9 +7,9 @@ from bot.model.value import Value
 
 
 class Mark(Value):
-    """Who did it, why and when; `source` is the URL of the comment."""
+    """A maintainer's word: `source` is the address of the comment that says it."""
 
-    by: str
-    reason: str
+    by: str = Field(min_length=1, max_length=100)
+    reason: str = Field(max_length=1000)
     at: str = Field(pattern=TIME)
-    source: str
+    source: str = Field(max_length=1000)

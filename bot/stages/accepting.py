@@ -92,6 +92,7 @@ def _named(findings: Sequence[Finding], about: str) -> Finding:
         return exact
     bad = [each for each in findings if refusal(each) is None]
     of_probe = [each for each in bad if each.probe == about]
+    of_probe = [each for each in of_probe if each.waiver is None] or of_probe
     if len(of_probe) == 1:
         return of_probe[0]
     if of_probe:

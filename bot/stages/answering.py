@@ -228,7 +228,9 @@ class Answering:
             None if self.said.on_pull_request else self.said.number,
         )
         # what is trusted comes from the default branch as it is now, also where the commit is an older one of it
-        return Ground(self.environment, asked, found.commit, self.environment.sha)
+        ground = Ground(self.environment, asked, found.commit, self.environment.sha)
+        ground.mask_secrets()
+        return ground
 
     def _bound(self) -> Bound:
         repository = self.environment.event.get("repository") or {}

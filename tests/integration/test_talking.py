@@ -261,6 +261,15 @@ def test_a_probe_is_explained_from_the_stored_proof(broken: tuple[Scene, int]) -
     assert len(scene.home.artifacts) == before, "nothing was probed again"
 
 
+def test_the_example_of_the_page_on_talking_back_works(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    page = (Path(__file__).parents[2] / "docs" / "github" / "talking-back.md").read_text()
+    (example,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    comment = scene.say(example, number)
+    assert "was **unstable** and is **stable**" in scene.reply(comment, 1)
+    assert "accepted by `wim`: `an empty cart is what the new checkout shows`" in scene.reply(comment, 2)
+
+
 def test_an_unknown_probe_gets_the_nearest(broken: tuple[Scene, int]) -> None:
     scene, number = broken
     comment = scene.say("/stability explain crt", number)
@@ -273,6 +282,7 @@ def test_what_is_accepted_is_judged_again_at_once_and_kept(
 ) -> None:
     scene, number = broken
     scene.shop.answers["/cart"] = (500, b"nobody may ask now")
+    requests = len(scene.github.requests)
 
     comment = scene.say(f"/stability accept cart/body because the cart is @new until {TOMORROW}", number, by="mia")
 
@@ -299,6 +309,7 @@ def test_what_is_accepted_is_judged_again_at_once_and_kept(
     assert "`the cart is @new`" in shown
     assert waiver.source in shown
     assert outputs(scene.environment)["verdict"] == "stable"
+    assert len(scene.github.requests) - requests < 60
 
 
 def test_the_next_run_takes_it_on_and_a_larger_effect_is_not_hidden(broken: tuple[Scene, int]) -> None:
@@ -346,6 +357,16 @@ def test_not_everything_can_be_accepted(broken: tuple[Scene, int], finding: str,
     assert said in scene.reply(comment).replace("\u2060", "")
     assert reactions(comment) == ["eyes", "-1"]
     assert scene.home.statuses[-1].state == "failure"
+
+
+def test_a_waiver_is_ended_by_accepting_again_until_a_near_day(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    today = datetime.now(UTC).date().isoformat()
+    scene.say("/stability accept cart because it is meant", number)
+    comment = scene.say(f"/stability accept cart because it was a mistake until {today}", number)
+    assert f"is accepted until {today}" in scene.reply(comment)
+    (waiver,) = scene.proof()[1].accepted
+    assert (waiver.until, waiver.reason) == (today, "it was a mistake")
 
 
 def test_a_day_that_is_over_is_refused(broken: tuple[Scene, int]) -> None:
