@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from bot.judge import extent, judge, refusal, watch, with_accepted
 from bot.judge.policy import Policy
+from bot.judge.suite import Suite, blocks
+from bot.judge.waiving import covers
+from bot.judge.weighing import errors
 from bot.model import Finding, Observation, Run, Verdict, Waiver
 from tests.unit.judge.cases import beside, finding, latencies, policy, timed, verdict
 from tests.unit.samples import check, observation, run, subject
@@ -72,6 +75,13 @@ def test_a_ratio_to_another_revision_is_another_thing() -> None:
     assert judged.verdict == "unstable"
 
 
+def test_a_ratio_to_another_revision_counts_while_measuring_too() -> None:
+    waivers = accepted_at(1.3)
+    for name, counts in (("chat-1", False), ("chat-1b", True)):
+        _, baseline = slower(1.2, against=name)
+        assert blocks(with_accepted(rules(), waivers, baseline), ("health", "latency")) == counts
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.floats(1.15, 3), st.floats(1.15, 3), st.integers(3, 40))
 def test_it_covers_just_what_its_interval_held(accepted: float, later: float, seed: int) -> None:
@@ -114,9 +124,6 @@ def test_what_stopped_the_session_is_what_the_judge_says_too() -> None:
         by = with_accepted(rules(), (waiver,), baseline)
         new = {("health", "latency"): candidate.observations[0].series[0]}
         old = {("health", "latency"): baseline.observations[0].series[0]}
-        from bot.judge.suite import Suite, blocks
-        from bot.judge.weighing import errors
-
         suite = Suite(by)
         suite.update(("health", "latency"), new["health", "latency"], old["health", "latency"])
         seen = suite.settle(errors(by, 1)).middle["health", "latency"]
@@ -177,8 +184,6 @@ def test_a_finding_without_words_is_covered_only_where_it_was_seen() -> None:
         id="a/b and more", probe="a", item="b and more", kind="fact", title="", status="regressed", severity="major"
     )
     one, other = (listed.model_copy(update={"observed": (name,)}) for name in ("sha256:1", "sha256:2"))
-    from bot.judge.waiving import covers
-
     waiver = Waiver(finding=listed.id, by="ana", reason="x", extent=extent(one, None))
     assert covers(waiver, one, None)
     assert not covers(waiver, other, None)
