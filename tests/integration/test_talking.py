@@ -3,7 +3,10 @@
 import hashlib
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -28,6 +31,7 @@ from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import outputs, runner_environment
 from tests.github_stand_in.state import Comment
 
+ROOT = Path(__file__).parents[2]
 SPEC = """version: 1
 service: shop
 environment: test
@@ -93,7 +97,8 @@ class Scene:
         self.home.merge(pull.number)
         return pull.number
 
-    def _job(self, event: events.Event, permissions: dict[str, str] | None = None, **inputs: str) -> Environment:
+    def job(self, event: events.Event, permissions: dict[str, str] | None = None, **inputs: str) -> Environment:
+        """The runner's environment for an event, with the spec in the workspace, which is where we are then."""
         self.jobs += 1
         self.environment = runner_environment(
             self.github, event, self.folder / str(self.jobs), inputs=inputs, permissions=permissions
@@ -106,7 +111,7 @@ class Scene:
 
     def prove(self, **inputs: str) -> str:
         """What a push to the default branch does; the verdict's word."""
-        environment = self._job(events.load("push", self.github, self.home), **inputs)
+        environment = self.job(events.load("push", self.github, self.home), **inputs)
         sha = self.home.branches["main"]
         prepared(environment, Activity(sha, "pushed to main"), sha).run()
         return outputs(self.environment)["verdict"]
@@ -134,7 +139,7 @@ class Scene:
             on_pull_request="pull_request" in event.payload["issue"],
             url=event.payload["comment"]["html_url"],
         )
-        self.code = talk(self._job(event, permissions, **inputs), said)
+        self.code = talk(self.job(event, permissions, **inputs), said)
         return comment
 
     def reply(self, comment: Comment, number: int = 1) -> str:
@@ -673,3 +678,25 @@ def test_what_was_rolled_back_is_accepted_and_said_not_to_serve(broken: tuple[Sc
     assert "stable" not in [each.verdict for each in [scene.proof()[0]]]
     again = scene.say("/stability rerun", number)
     assert "was proven again: **stable**" in scene.reply(again)
+
+
+@pytest.mark.skipif("said" not in Activity.__dataclass_fields__, reason="comments do not start the action yet")
+def test_the_action_itself_hears_a_comment(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    comment = scene.home.comment(number, "/stability accept cart because it is meant", login="wim")
+    name = "issue_comment_created_on_pull_request"
+    scene.job(events.load(name, scene.github, scene.home, number=number, comment=comment))
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "INPUT_", "ACTIONS_"))}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot.action"],
+        env={**kept, **scene.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
+    assert "was **unstable** and is **stable**" in scene.reply(comment)
+    assert outputs(scene.environment)["verdict"] == "stable"
