@@ -9,22 +9,22 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from bot.github.client import Client, Missing
+from bot.github.kin import Kin
+from bot.github.trust import LARGEST, Home, foreign, refusal
 from bot.model import digest
-from bot.model.errors import GitHubError
+from bot.model.errors import FormatError, GitHubError
 
 if TYPE_CHECKING:
     import httpx
 
 SERVICE = "twirp/github.actions.results.api.v1.ArtifactService"
 BLOCK = 8 * 1024 * 1024
-LARGEST = 80 * 1024 * 1024
-TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
 LOOK_AT = 30
 """The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
 PAGES = 10
@@ -32,45 +32,19 @@ PAGES = 10
 
 
 @dataclass(frozen=True)
-class Home:
-    """What this repository and this workflow are, against which an artifact is held."""
+class Offer:
+    """One artifact of this repository's own, not yet examined. `created` is when, `run` its workflow run's number."""
 
-    repository_id: int
-    default_branch: str
-    workflow_path: str
-    head: str
+    artifacts: "Artifacts"
+    listed: Mapping[str, Any]
+    number: int
+    created: str
+    run: int
+    ancestors: bool
 
-
-def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> str | None:
-    """Why an artifact is not to be trusted; None when it is. Whether its commit is an ancestor is asked apart.
-
-    The artifacts of forks are in the same list: one of them may have any name, and any branch.
-    """
-    where = artifact.get("workflow_run") or {}
-    if why := foreign(artifact, home):
-        return why
-    if run.get("event") not in TRUSTED_EVENTS:
-        return f"its run was started by {run.get('event')!r}"
-    if where.get("head_branch") != home.default_branch or run.get("head_branch") != home.default_branch:
-        return "its run was not on the default branch"
-    if home.workflow_path and str(run.get("path", "")).partition("@")[0] != home.workflow_path:
-        return "another workflow made it"
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(artifact.get("digest") or "")):
-        return "GitHub knows no digest of it"
-    size = int(artifact.get("size_in_bytes") or 0)
-    if not 0 < size <= LARGEST:
-        return "it is too large" if size else "it is empty"
-    return None
-
-
-def foreign(artifact: Mapping[str, Any], home: Home) -> str | None:
-    """What the list alone says against an artifact: its run need not be asked for."""
-    where = artifact.get("workflow_run") or {}
-    if artifact.get("expired"):
-        return "it has expired"
-    if not where.get("repository_id") == where.get("head_repository_id") == home.repository_id:
-        return "it comes from a fork"
-    return None
+    def read(self) -> tuple[bytes | None, str]:
+        """Its bytes, or why it is not to be trusted. Raises as `Artifacts.examined` does."""
+        return self.artifacts.examined(self.listed, ancestors=self.ancestors)
 
 
 class Artifacts:
@@ -90,26 +64,44 @@ class Artifacts:
         self.runtime_token = runtime_token
         self.results_url = results_url
         self.mask = mask
+        self.kin = Kin(client, lambda: home().head)
+        self._runs: dict[int, dict[str, Any]] = {}
 
     def newest_trusted(self, name: str) -> tuple[bytes | None, tuple[str, ...]]:
         """The newest artifact of that name that is to be trusted, and why newer ones were refused."""
-        home = self.home()
         refused: list[str] = []
-        examined = 0
-        for artifact in self._listed(name):
-            why = foreign(artifact, home)
-            if why is None:
-                if examined == LOOK_AT:
-                    refused.append(
-                        f"only the newest {LOOK_AT} artifacts {name} of this repository's own were looked at"
-                    )
-                    break
-                examined += 1
-                data, why = self._examined(artifact, home)
-                if data is not None:
-                    return data, _few(refused)
-            refused.append(f"the artifact {name} #{artifact['id']} was refused: {why}")
+        for offer in self.offers(name):
+            if isinstance(offer, str):
+                refused.append(offer)
+                continue
+            try:
+                data, why = offer.read()
+            except FormatError as error:
+                data, why = None, str(error)
+            if data is not None:
+                return data, _few(refused)
+            refused.append(f"the artifact {name} #{offer.number} was refused: {why}")
         return None, _few(refused)
+
+    def offers(self, name: str, *, ancestors: bool = True) -> Iterator[Offer | str]:
+        """This repository's own of that name, the newest first, each to be examined; and why others are refused.
+
+        Raises:
+            GitHubError: GitHub is out of reach, or the token may not read them.
+        """
+        home = self.home()
+        offered = 0
+        for artifact in self._listed(name):
+            if (why := foreign(artifact, home)) is not None:
+                yield f"the artifact {name} #{artifact['id']} was refused: {why}"
+            elif offered == LOOK_AT:
+                yield f"only the newest {LOOK_AT} artifacts {name} of this repository's own were looked at"
+                return
+            else:
+                offered += 1
+                where = artifact["workflow_run"]
+                made = str(artifact.get("created_at") or "")
+                yield Offer(self, artifact, int(artifact["id"]), made, _whole(where.get("id")), ancestors)
 
     def _listed(self, name: str) -> list[dict[str, Any]]:
         """All of that name, the newest first."""
@@ -124,20 +116,36 @@ class Artifacts:
                 break
         return sorted(found, key=lambda each: int(each["id"]), reverse=True)
 
-    def _examined(self, artifact: Mapping[str, Any], home: Home) -> tuple[bytes | None, str]:
-        """Its bytes, or why it is not to be trusted."""
-        number = (artifact.get("workflow_run") or {}).get("id")
+    def examined(self, artifact: Mapping[str, Any], *, ancestors: bool) -> tuple[bytes | None, str]:
+        """Its bytes, or why it is not to be trusted.
+
+        Raises:
+            FormatError: they are not the bytes that GitHub has the digest of.
+        """
+        home = self.home()
+        where = artifact.get("workflow_run") or {}
         try:
-            run = self._asked("actions: read", f"/actions/runs/{number}") if number else {}
-            why = refusal(artifact, run, home) or self._not_an_ancestor(artifact, home)
+            why = refusal(artifact, self._run(_whole(where.get("id"))), home)
+            if why is None and ancestors:
+                why = self.stranger(str(where.get("head_sha")))
             if why is not None:
                 return None, why
             data = self._download(artifact["id"])
         except Missing:
             return None, "it, its run or its commit is not there any more"
         if digest(data) != artifact["digest"]:
-            return None, f"its bytes are {digest(data)}, GitHub says {artifact['digest']}"
+            raise FormatError(f"its bytes are {digest(data)}, GitHub says {artifact['digest']}")
         return data, ""
+
+    def _run(self, number: int) -> dict[str, Any]:
+        """A workflow run. Those that are over do not change in what is asked of them: once is enough."""
+        if number not in self._runs:
+            self._runs[number] = self._asked("actions: read", f"/actions/runs/{number}") if number else {}
+        return self._runs[number]
+
+    def stranger(self, commit: str) -> str | None:
+        """Why a commit is none that the deployed one stands on; None when it is."""
+        return self.kin.stranger(commit)
 
     def _asked(self, permission: str, path: str, **parameters: str | int) -> dict[str, Any]:
         answer = self.client.json(permission, "GET", f"/repos/{self.client.name}{path}", **parameters)
@@ -145,8 +153,21 @@ class Artifacts:
             raise GitHubError(f"GitHub's answer about {path} is not understood")
         return answer
 
-    def upload(self, name: str, data: bytes) -> None:
-        """Keep a zip under a name, replacing one of the same name from this run.
+    def missing(self) -> str | None:
+        """Why there is no artifact service here; None where there is one that answers."""
+        import httpx
+
+        try:
+            run, job = self._backend_ids()
+            wanted: dict[str, str | int] = {"workflow_run_backend_id": run, "workflow_job_run_backend_id": job}
+            with httpx.Client(timeout=30, trust_env=True) as http:
+                self._twirp(http, "ListArtifacts", wanted | {"name_filter": "stability-baseline"}, listing=True)
+        except GitHubError as error:
+            return str(error)
+        return None
+
+    def upload(self, name: str, data: bytes) -> int | None:
+        """Keep a zip under a name, replacing one of the same name from this run. Its number, where the service says it.
 
         Raises:
             GitHubError: there is no artifact service here, or it refuses.
@@ -167,12 +188,8 @@ class Artifacts:
             self._mask_signature(url)
             self._put(http, url, data)
             sealed = {**ids, "name": name, "size": str(len(data)), "hash": digest(data)}
-            self._twirp(http, "FinalizeArtifact", sealed)
-
-    def _not_an_ancestor(self, artifact: Mapping[str, Any], home: Home) -> str | None:
-        sha = (artifact.get("workflow_run") or {}).get("head_sha")
-        compared = self._asked("contents: read", f"/compare/{sha}...{home.head}")
-        return None if compared.get("status") in ("ahead", "identical") else "its commit is no ancestor of this one"
+            said = self._twirp(http, "FinalizeArtifact", sealed) or {}
+            return _whole(said.get("artifact_id") or said.get("artifactId")) or None
 
     def _download(self, number: int) -> bytes:
         """Follow the redirect to the blob by hand: the token must not go there."""
@@ -217,9 +234,15 @@ class Artifacts:
         return run, job
 
     def _twirp(
-        self, http: "httpx.Client", method: str, body: Mapping[str, str | int], *, taken: bool = False
+        self,
+        http: "httpx.Client",
+        method: str,
+        body: Mapping[str, str | int],
+        *,
+        taken: bool = False,
+        listing: bool = False,
     ) -> dict[str, Any] | None:
-        """One call of the artifact service; None when `taken` is allowed and the name is."""
+        """One call of the artifact service; None when `taken` is allowed and the name is. A list has no `ok`."""
         import httpx
 
         url = f"{httpx.URL(self.results_url or '').copy_with(path='/')}{SERVICE}/{method}"
@@ -234,7 +257,7 @@ class Artifacts:
             found = answer.json()
         except ValueError:
             found = None
-        if not isinstance(found, dict) or found.get("ok") is not True:
+        if not isinstance(found, dict) or not (listing or found.get("ok") is True):
             raise GitHubError(f"the artifact service's answer to {method} is not understood")
         return found
 
@@ -282,3 +305,9 @@ def _few(refused: list[str]) -> tuple[str, ...]:
     """The first refusals, and how many more there were: a fork can make as many as it likes."""
     more = len(refused) - LOOK_AT
     return (*refused[:LOOK_AT], f"and {more} more were refused") if more > 0 else tuple(refused)
+
+
+def _whole(number: object) -> int:
+    """A number as GitHub writes it, or the artifact service, which makes it a string; 0 where it is none."""
+    text = str(number)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -6,8 +6,10 @@ import zipfile
 import pytest
 
 from bot.github import artifacts as module
-from bot.github.artifacts import BLOCK, Artifacts, Home
+from bot.github import trust
+from bot.github.artifacts import BLOCK, Artifacts
 from bot.github.client import Client
+from bot.github.trust import Home
 from bot.model import digest
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Limits, Repository, StandIn
@@ -144,7 +146,8 @@ def test_one_larger_than_a_baseline_can_be_is_not_loaded(
     monkeypatch: pytest.MonkeyPatch, home: Repository, shelf: Artifacts
 ) -> None:
     made = home.upload(home.workflow_run(), NAME, {"run.json": b"x" * 100})
-    monkeypatch.setattr(module, "LARGEST", made.size - 1)
+    for each in (module, trust):
+        monkeypatch.setattr(each, "LARGEST", made.size - 1)
     assert "too large" in shelf.newest_trusted(NAME)[1][0]
     made.size = 1  # what it says of itself is not what it is
     with pytest.raises(GitHubError, match="larger than"):
