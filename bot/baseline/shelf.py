@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.baseline.marks import Marks, bare, without_invalid
 from bot.baseline.store import LAST, LAST_GOOD, OLDER, PINNED, pinned_copy
@@ -39,6 +40,14 @@ class Shelf(ABC):
     @abstractmethod
     def keep(self, change: "Change") -> None:
         """Write what was said, and the pinned run. May raise WorkError."""
+
+    @abstractmethod
+    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+        """As `Store.save`."""
+
+    @abstractmethod
+    def reference_of_last_good(self) -> dict[str, str] | None:
+        """As `Store.reference_of_last_good`."""
 
     def load(self) -> tuple[Run | None, tuple[str, ...]]:
         """As `Store.load`."""

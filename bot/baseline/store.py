@@ -126,10 +126,13 @@ def read_run(raw: bytes, name: str, reference: Reference, service: str = "", env
         raise FormatError(f"{name}: this run was never stored as a baseline: it has no provenance")
     try:
         found = digest(run.model_copy(update={"provenance": None}).to_json())
+        written = run.to_json()
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{name}: not a run that can be written again: {error}") from None
     if found != run.provenance.digest:
         raise FormatError(f"{name}: changed since it was stored: {run.provenance.digest[:80]} then, {found} now")
+    if written != raw:  # a key that is there twice, say: another reader might see another run
+        raise FormatError(f"{name}: not written as we write a run")
     if reference == LAST_GOOD and run.provenance.verdict not in GOOD_WORDS:
         raise FormatError(f"{name}: kept as good, but judged {run.provenance.verdict[:40]!r}")
     theirs, ours = (run.subject.service, run.subject.environment), (service, environment)

@@ -43,7 +43,7 @@ def deploy(number: int, begun: int | None = None, **changes: object) -> Run:
 
 
 def save(store: Store, each: Run, verdict: str = "stable") -> None:
-    store.save(each, verdict, Path())  # type: ignore[attr-defined]
+    store.save(each, verdict, Path())
 
 
 def given(store: Store) -> tuple[str | None, str]:
@@ -182,9 +182,9 @@ def test_the_run_that_the_last_deployment_was_proven_by_is_preferred(make: Make)
 
 
 def test_the_last_good_run_has_a_name_for_ever(make: Make) -> None:
-    assert make().reference_of_last_good() is None  # type: ignore[attr-defined]
+    assert make().reference_of_last_good() is None
     save(make(), deploy(1))
-    found = make().reference_of_last_good()  # type: ignore[attr-defined]
+    found = make().reference_of_last_good()
     assert (found["digest"], found["commit"]) == (deploy(1).fingerprint(), f"{1:040}")
     assert found["store"] in ("directory", "artifact", "branch")
 
