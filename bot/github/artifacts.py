@@ -1,30 +1,16 @@
-"""Artifacts of GitHub Actions: uploaded from inside the container, and trusted only when they are this repository's own.
+"""Artifacts of GitHub Actions, trusted only when they are this repository's own."""
 
-The upload protocol is that of @actions/artifact: a Twirp service that gives a signed blob URL, blocks, a block list.
-"""
-
-import base64
-import binascii
-import json
-import re
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from typing import Any
 
 from bot.github.client import Client, Missing
 from bot.github.kin import Kin
 from bot.github.trust import LARGEST, Home, foreign, refusal
+from bot.github.uploads import Uploads, whole
 from bot.model import digest
 from bot.model.errors import FormatError, GitHubError
 
-if TYPE_CHECKING:
-    import httpx
-
-SERVICE = "twirp/github.actions.results.api.v1.ArtifactService"
-BLOCK = 8 * 1024 * 1024
 LOOK_AT = 30
 """The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
 PAGES = 10
@@ -47,7 +33,7 @@ class Offer:
         return self.artifacts.examined(self.listed, ancestors=self.ancestors)
 
 
-class Artifacts:
+class Artifacts(Uploads):
     """The artifacts of one repository, seen from one workflow run."""
 
     def __init__(
@@ -59,11 +45,9 @@ class Artifacts:
         *,
         mask: Callable[[str], None] = lambda _secret: None,
     ) -> None:
+        super().__init__(runtime_token, results_url, mask)
         self.client = client
         self.home = home
-        self.runtime_token = runtime_token
-        self.results_url = results_url
-        self.mask = mask
         self.kin = Kin(client, lambda: home().head)
         self._runs: dict[int, dict[str, Any]] = {}
 
@@ -101,7 +85,7 @@ class Artifacts:
                 offered += 1
                 where = artifact["workflow_run"]
                 made = str(artifact.get("created_at") or "")
-                yield Offer(self, artifact, int(artifact["id"]), made, _whole(where.get("id")), ancestors)
+                yield Offer(self, artifact, int(artifact["id"]), made, whole(where.get("id")), ancestors)
 
     def _listed(self, name: str) -> list[dict[str, Any]]:
         """All of that name, the newest first."""
@@ -125,7 +109,7 @@ class Artifacts:
         home = self.home()
         where = artifact.get("workflow_run") or {}
         try:
-            why = refusal(artifact, self._run(_whole(where.get("id"))), home)
+            why = refusal(artifact, self._run(whole(where.get("id"))), home)
             if why is None and ancestors:
                 why = self.stranger(str(where.get("head_sha")))
             if why is not None:
@@ -153,44 +137,6 @@ class Artifacts:
             raise GitHubError(f"GitHub's answer about {path} is not understood")
         return answer
 
-    def missing(self) -> str | None:
-        """Why there is no artifact service here; None where there is one that answers."""
-        import httpx
-
-        try:
-            run, job = self._backend_ids()
-            wanted: dict[str, str | int] = {"workflow_run_backend_id": run, "workflow_job_run_backend_id": job}
-            with httpx.Client(timeout=30, trust_env=True) as http:
-                self._twirp(http, "ListArtifacts", wanted | {"name_filter": "stability-baseline"}, listing=True)
-        except GitHubError as error:
-            return str(error)
-        return None
-
-    def upload(self, name: str, data: bytes) -> int | None:
-        """Keep a zip under a name, replacing one of the same name from this run. Its number, where the service says it.
-
-        Raises:
-            GitHubError: there is no artifact service here, or it refuses.
-        """
-        import httpx
-
-        run, job = self._backend_ids()
-        ids: dict[str, str | int] = {"workflow_run_backend_id": run, "workflow_job_run_backend_id": job}
-        with httpx.Client(timeout=30, trust_env=True) as http:
-            wanted = {**ids, "name": name, "version": 4}
-            created = self._twirp(http, "CreateArtifact", wanted, taken=True)
-            if created is None:
-                self._twirp(http, "DeleteArtifact", {**ids, "name": name})
-                created = self._twirp(http, "CreateArtifact", wanted)
-            url = (created or {}).get("signed_upload_url") or (created or {}).get("signedUploadUrl")
-            if not isinstance(url, str):
-                raise GitHubError(f"the artifact service gave no place for {name}")
-            self._mask_signature(url)
-            self._put(http, url, data)
-            sealed = {**ids, "name": name, "size": str(len(data)), "hash": digest(data)}
-            said = self._twirp(http, "FinalizeArtifact", sealed) or {}
-            return _whole(said.get("artifact_id") or said.get("artifactId")) or None
-
     def _download(self, number: int) -> bytes:
         """Follow the redirect to the blob by hand: the token must not go there."""
         import httpx
@@ -209,105 +155,20 @@ class Artifacts:
                 return httpx.Response(answer.status_code, content=bytes(found))
 
             what = f"the artifact #{number}"
-            redirect = self._patiently(what, lambda: http.get(url, headers=headers))
+            redirect = self.patiently(what, lambda: http.get(url, headers=headers))
             place = redirect.headers.get("location", "")
             if redirect.status_code in (404, 410):
                 raise Missing(f"{what} is not there any more")
             if redirect.status_code != 302 or not place:
                 raise GitHubError(f"{what} cannot be had: GitHub answered {redirect.status_code}")
-            self._mask_signature(place)
-            answer = self._patiently(what, stored)
+            self.mask_signature(place)
+            answer = self.patiently(what, stored)
             if answer.status_code != 200:
                 raise GitHubError(f"{what} cannot be had: its store answered {answer.status_code}")
             return answer.content
-
-    def _backend_ids(self) -> tuple[str, str]:
-        if not (self.runtime_token and self.results_url):
-            raise GitHubError("the runner gave no artifact service (ACTIONS_RUNTIME_TOKEN, ACTIONS_RESULTS_URL)")
-        try:
-            payload = self.runtime_token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            scope = next(each for each in claims["scp"].split() if each.startswith("Actions.Results:"))
-            _, run, job = scope.split(":")
-        except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError, binascii.Error):
-            raise GitHubError("the runner's token names no place for artifacts") from None
-        return run, job
-
-    def _twirp(
-        self,
-        http: "httpx.Client",
-        method: str,
-        body: Mapping[str, str | int],
-        *,
-        taken: bool = False,
-        listing: bool = False,
-    ) -> dict[str, Any] | None:
-        """One call of the artifact service; None when `taken` is allowed and the name is. A list has no `ok`."""
-        import httpx
-
-        url = f"{httpx.URL(self.results_url or '').copy_with(path='/')}{SERVICE}/{method}"
-        headers = {"Authorization": f"Bearer {self.runtime_token}"}
-        answer = self._patiently(method, lambda: http.post(url, json=dict(body), headers=headers))
-        if answer.status_code == 409 and taken:
-            return None
-        if answer.status_code != 200:
-            said = answer.text[:200]
-            raise GitHubError(f"the artifact service answered {answer.status_code} to {method}: {said}")
-        try:
-            found = answer.json()
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) or not (listing or found.get("ok") is True):
-            raise GitHubError(f"the artifact service's answer to {method} is not understood")
-        return found
-
-    def _put(self, http: "httpx.Client", url: str, data: bytes) -> None:
-        names: list[str] = []
-        for start in range(0, max(1, len(data)), BLOCK):
-            names.append(base64.b64encode(f"{uuid.uuid4()}{len(names):012d}".encode()).decode())
-            at = f"{url}&comp=block&blockid={quote(names[-1], safe='')}"
-            self._stored(http, at, data[start : start + BLOCK], {"Content-Type": "application/octet-stream"})
-        listed = "".join(f"<Latest>{name}</Latest>" for name in names)
-        document = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><BlockList>{listed}</BlockList>'
-        headers = {"Content-Type": "application/xml", "x-ms-blob-content-type": "application/zip"}
-        self._stored(http, f"{url}&comp=blocklist", document.encode(), headers)
-
-    def _stored(self, http: "httpx.Client", url: str, data: bytes, headers: dict[str, str]) -> None:
-        answer = self._patiently("a block", lambda: http.put(url, content=data, headers=headers))
-        if answer.status_code != 201:
-            raise GitHubError(f"the blob store answered {answer.status_code}")
-
-    def _patiently(self, what: str, act: Callable[[], "httpx.Response"]) -> "httpx.Response":
-        """Try again what the protocol's own client tries again."""
-        import httpx
-
-        for pause in (0.5, 1.5, 3.0, None):
-            try:
-                answer = act()
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                if pause is None or isinstance(error, httpx.InvalidURL):
-                    raise GitHubError(
-                        f"the artifact service cannot be reached for {what}: {type(error).__name__}"
-                    ) from None
-            else:
-                if answer.status_code not in (429, 500, 502, 503, 504) or pause is None:
-                    return answer
-            time.sleep(pause)
-        raise GitHubError(f"the artifact service cannot be reached for {what}")
-
-    def _mask_signature(self, url: str) -> None:
-        for secret in re.findall(r"[?&]sig=([^&]+)", url):
-            self.mask(secret)
-            self.mask(unquote(secret))
 
 
 def _few(refused: list[str]) -> tuple[str, ...]:
     """The first refusals, and how many more there were: a fork can make as many as it likes."""
     more = len(refused) - LOOK_AT
     return (*refused[:LOOK_AT], f"and {more} more were refused") if more > 0 else tuple(refused)
-
-
-def _whole(number: object) -> int:
-    """A number as GitHub writes it, or the artifact service, which makes it a string; 0 where it is none."""
-    text = str(number)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
