@@ -64,6 +64,10 @@ class Branch(Protocol):
         """Why a commit is none that the deployed one stands on; None when it is."""
         ...
 
+    def unmerged(self) -> str | None:
+        """Why no run of the deployed commit is to be kept; None where one is."""
+        ...
+
 
 class BranchStore(Shelf):
     """Keeps runs on a branch that has nothing else."""
@@ -99,8 +103,14 @@ class BranchStore(Shelf):
         return read_run(raw, where, reference, self.service, self.environment)
 
     def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
-        """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run."""
+        """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run.
+
+        Only a commit of the default branch has its run kept: any job with `contents: write` could write here, one of a
+        merge queue or of a topic branch too, and it would push the good runs out.
+        """
         del folder
+        if (why := self.branch.unmerged()) is not None:
+            raise WorkError(f"{why}, so its run is no baseline for others")
         names = kept_under(verdict)
         one = with_provenance(run, names[0], verdict, workflow_run)  # under both names the same bytes: one blob
 

@@ -76,7 +76,9 @@ class DataBranch:
             raise UsageError(f"baseline: {name} is the default branch; the data needs a branch of its own")
         self.client = client
         self.name = name
+        self.head = head
         self.kin = Kin(client, head)
+        self.trunk = Kin(client, lambda: default_branch) if default_branch else None
         self._read: _Tip | None = None
         self._blobs: dict[str, bytes] = {}
         self._written: dict[bytes, str] = {}
@@ -95,6 +97,16 @@ class DataBranch:
     def stranger(self, commit: str) -> str | None:
         """Why a commit is none that the deployed one stands on; None when it is."""
         return self.kin.stranger(commit)
+
+    def unmerged(self) -> str | None:
+        """Why a run of the deployed commit is not to be kept: it is not, or not yet, on the default branch.
+
+        Raises:
+            GitHubError: GitHub is out of reach.
+        """
+        if self.trunk is None:
+            return "which branch is the default one is not known"
+        return None if self.trunk.stranger(self.head()) is None else "its commit is not on the default branch"
 
     def content(self, blob: str, size: int) -> bytes:
         """The content of a blob.

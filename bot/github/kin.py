@@ -8,7 +8,7 @@ from bot.model.errors import GitHubError
 
 
 class Kin:
-    """Asks about each commit once. `head` is the deployed commit."""
+    """Asks about each commit once. `head` is the deployed commit, or a branch."""
 
     def __init__(self, client: Client, head: Callable[[], str]) -> None:
         self.client = client
@@ -22,7 +22,7 @@ class Kin:
             GitHubError: GitHub is out of reach, or answers what it never does.
         """
         if commit not in self._known:
-            path = f"/repos/{self.client.name}/compare/{quote(commit, safe='')}...{self.head()}"
+            path = f"/repos/{self.client.name}/compare/{quote(commit, safe='')}...{quote(self.head())}"
             try:
                 compared = self.client.json("contents: read", "GET", path)
             except Missing:

@@ -26,10 +26,14 @@ def home(github: StandIn) -> Repository:
 
 
 def branch(
-    github: StandIn, home: Repository, permissions: dict[str, str] | None = None, name: str = DEFAULT
+    github: StandIn,
+    home: Repository,
+    permissions: dict[str, str] | None = None,
+    name: str = DEFAULT,
+    head: str | None = None,
 ) -> DataBranch:
     client = Client(github.url, github.token(home.full_name, permissions), home.full_name, patience=5.0)
-    return DataBranch(client, name, lambda: home.branches["main"], "main")
+    return DataBranch(client, name, lambda: head or home.branches["main"], "main")
 
 
 def store(github: StandIn, home: Repository, service: str = "chat", **given: dict[str, str]) -> BranchStore:
@@ -65,7 +69,7 @@ def test_a_run_takes_few_requests(github: StandIn, home: Repository) -> None:
     again.load()
     again.last()
     again.save(deployed(home.commit("second"), 1), "stable", Path())
-    assert len(github.requests) - before <= 16
+    assert len(github.requests) - before <= 17
 
 
 def test_pins_and_invalidations_are_one_commit_each(github: StandIn, home: Repository) -> None:
@@ -227,12 +231,20 @@ def test_bytes_that_are_not_those_of_the_blobs_name_are_refused(github: StandIn,
 
 
 def test_a_run_of_a_commit_that_was_pushed_away_is_refused(github: StandIn, home: Repository) -> None:
-    gone = home.commit("gone", branch="elsewhere", parents=[home.branches["main"]])
+    gone = home.commit("gone")
     store(github, home).save(deployed(gone), "stable", Path())
+    home.branches["main"] = home.commits[gone].parents[0]
     home.commit("instead")
     found, remarks = store(github, home).load()
     assert found is None
     assert "no ancestor" in remarks[0]
+
+
+def test_a_run_of_a_commit_that_is_not_on_the_default_branch_is_not_kept(github: StandIn, home: Repository) -> None:
+    queued = home.commit("queued", branch="gh-readonly-queue/main/pr-1", parents=[home.branches["main"]])
+    with pytest.raises(WorkError, match="not on the default branch"):
+        BranchStore(branch(github, home, head=queued), "chat", "staging").save(deployed(queued), "stable", Path())
+    assert DEFAULT not in home.branches
 
 
 def test_a_file_that_is_too_large_is_not_asked_for(

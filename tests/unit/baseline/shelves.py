@@ -99,3 +99,6 @@ class Branch:
 
     def stranger(self, commit: str) -> str | None:
         return "its commit is no ancestor of this one" if commit in self.strangers else None
+
+    def unmerged(self) -> str | None:
+        return None
