@@ -1,11 +1,13 @@
 """The action from one deploy to the next: where the baseline is kept, who may say what it is, and what is never one."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.baseline.artifact import ArtifactStore
 from bot.baseline.branch import BranchStore
@@ -19,7 +21,7 @@ from bot.model.mark import Mark
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
-from tests.integration.test_action import SPEC, Job, Shop
+from tests.integration.test_action import ROOT, SPEC, Job, Shop
 from tests.unit.samples import run, subject
 
 NAME = "stability-baseline-shop-test-last-good"
@@ -178,6 +180,20 @@ def test_a_fork_pins_and_invalidates_nothing(github: StandIn, home: Repository, 
     assert deploy() == "stable"
     assert commit[:7] in deploy.report
     assert "invalidated" not in deploy.log
+
+
+def test_the_job_of_the_documentation_keeps_its_baseline_on_the_branch_with_just_its_permissions(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "baselines.md").read_text()
+    block = next(each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "permissions:" in each)
+    job = yaml.safe_load(block)
+    given = job["steps"][1]["with"]
+    deploy = Deploys(github, home, tmp_path, spec, baseline=given["baseline"])
+    deploy.variables = {"INPUT_GITHUB-TOKEN": github.token(home.full_name, job["permissions"])}
+    assert deploy() == "first run"
+    assert "to the job's permissions" not in deploy.log
+    assert "shop/test/last-good.json" in files_on(home, DEFAULT)
 
 
 def test_without_the_permission_the_verdict_stands_and_one_line_says_what_to_add(
