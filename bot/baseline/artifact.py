@@ -69,6 +69,7 @@ class ArtifactStore(Shelf):
         self.artifacts = artifacts
         self._numbers: dict[str, int] = {}
         self._made: dict[str, str] = {}
+        self._saved: Run | None = None
 
     def marks(self) -> Marks:
         """What was said: the newest artifacts merged. It is a maintainer's word on any commit, so none is a stranger."""
@@ -137,6 +138,7 @@ class ArtifactStore(Shelf):
             number = self.artifacts.upload(self._name(reference), one_entry(kept.to_json()))
             if number is not None and reference == LAST_GOOD and kept.provenance is not None:
                 self._numbers[kept.provenance.digest] = number
+                self._saved = kept
         self._refresh(run)
 
     def keep(self, change: Change) -> None:
@@ -152,7 +154,7 @@ class ArtifactStore(Shelf):
     def reference_of_last_good(self) -> dict[str, str] | None:
         """As `Store.reference_of_last_good`."""
         try:
-            found = next((each for each in self.runs(LAST_GOOD) if isinstance(each, Run)), None)
+            found = self._saved or next((each for each in self.runs(LAST_GOOD) if isinstance(each, Run)), None)
         except FAILURES:
             return None
         if found is None or found.provenance is None:
