@@ -122,6 +122,8 @@ class DirectoryStore(Shelf):
             (fresh / RUN).write_bytes(run.to_json())
             old = place.parent / f".{place.name}-old"
             if place.exists():
+                if place.name == LAST_GOOD and (old / RUN).exists():
+                    self._retire(old)  # a save was killed before it came to that
                 shutil.rmtree(old, ignore_errors=True)
                 place.replace(old)
             fresh.replace(place)

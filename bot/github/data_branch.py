@@ -153,7 +153,7 @@ class DataBranch:
             else:
                 self._read = None
                 return
-            time.sleep(random.uniform(0, 0.2 * 2**pause))  # noqa: S311 - so that two do not meet again
+            time.sleep(random.uniform(0, min(4.0, 0.2 * 2**pause)))  # noqa: S311 - so that two do not meet again
         raise GitHubError(f"the data branch {self.name} was moved by others {TRIES} times while it was written")
 
     def _tip(self) -> _Tip | None:

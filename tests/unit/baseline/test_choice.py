@@ -1,5 +1,6 @@
 """Which run is given, in all three stores alike: pinned, last good, an older one, or none; and which deploy is the last."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,3 +279,29 @@ def test_marks_that_cannot_be_read_give_no_baseline_and_are_not_written_over(tmp
         assert "marks of maintainers cannot be read" in remarks
         with pytest.raises(WorkError, match="delete"):
             store.invalidate("a" * 40, mark())
+
+
+@pytest.mark.parametrize("moves", range(8))
+def test_a_save_that_is_killed_at_any_move_loses_no_good_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moves: int
+) -> None:
+    def store() -> DirectoryStore:
+        return DirectoryStore(tmp_path, "chat", "staging")
+
+    for number in (1, 2):
+        save(store(), deploy(number))
+    move, left = Path.replace, iter([True] * moves)
+
+    def killed(self: Path, target: Path) -> Path:
+        if not next(left, False):
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with contextlib.suppress(KeyboardInterrupt):
+        save(store(), deploy(3))
+    monkeypatch.setattr(Path, "replace", move)
+    assert given(store())[0] in ("chat-2", "chat-3")
+    save(store(), deploy(4))
+    found = {each.subject.revision for each in store().runs("last-good") if isinstance(each, Run)}
+    assert {"chat-1", "chat-2", "chat-4"} <= found
