@@ -53,8 +53,10 @@ class Shelf(ABC):
         """As `Store.load`."""
         try:
             marks = self.marks()
+        except FormatError as error:
+            return None, (f"the marks of maintainers cannot be read, so no baseline is given: {error}",)
         except FAILURES as error:
-            return None, (f"the marks of maintainers cannot be read, so no baseline is given: {in_words(error)}",)
+            return None, (f"no baseline can be read: {in_words(error)}",)
         if marks.pinned is not None:
             return self._pinned(marks)
         remarks: list[str] = []

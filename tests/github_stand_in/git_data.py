@@ -8,8 +8,9 @@ import binascii
 import hashlib
 from typing import Any
 
-from tests.github_stand_in.routing import Answer, Json, Refusal, Request, invalid, not_found, operation
+from tests.github_stand_in.routing import Answer, Json, Refusal, Request, not_found, operation
 from tests.github_stand_in.state import Commit, Entry
+from tests.github_stand_in.validation import Violation
 from tests.github_stand_in.world import Repository
 
 LARGEST_BLOB = 100 * 1024 * 1024
@@ -141,7 +142,8 @@ def _create_blob(request: Request) -> Answer:
     try:
         content = base64.b64decode(given, validate=True) if encoding == "base64" else given.encode()
     except binascii.Error:
-        raise invalid("Blob", "content", "content is not valid Base64") from None
+        # GitHub's description of this 422 contradicts itself (any object is two of its `oneOf`), so it cannot be answered
+        raise Violation("git/create-blob: content is not valid Base64") from None
     sha = put_blob(request.repository, content)
     return Answer(201, {"sha": sha, "url": request.site.api(request.repository, f"/git/blobs/{sha}")})
 
