@@ -2,6 +2,7 @@
 
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
+from bot.model.mark import Mark
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
@@ -30,6 +31,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Inputs",
+    "Mark",
     "Observation",
     "Odds",
     "Past",
