@@ -6,11 +6,12 @@ from pydantic import Field, JsonValue
 
 from bot.model.carried import Carried
 from bot.model.history import MOST_RUNS, TIME, Name, Past
+from bot.model.mark import Mark
 from bot.model.observation import Evidence, Observation
 from bot.model.value import Value
 from bot.model.waiver import MOST_WAIVERS, Waiver
 
-Reference = Literal["last-good", "last", "given"]
+Reference = Literal["last-good", "last", "given", "pinned"]
 
 
 class Subject(Value):
@@ -31,13 +32,17 @@ class Subject(Value):
 
 
 class Provenance(Value):
-    """Where a baseline run comes from: under which name it was kept, and what was said of it then."""
+    """Where a baseline run comes from: under which name it was kept, and what was said of it then.
+
+    `pinned` is who asked for this one, where somebody did.
+    """
 
     reference: Reference
     verdict: str
     stored: str = Field(pattern=TIME)
     digest: str
     workflow_run: str | None = None
+    pinned: Mark | None = None
 
 
 class Run(Value):

@@ -173,7 +173,10 @@ def against(verdict: Verdict) -> str:
         return "There was no baseline to compare with."
     how = "measured side by side" if verdict.side_by_side else "from its stored run"
     kept = verdict.provenance
-    which = f" (kept as {kept.reference}, judged {kept.verdict} on {kept.stored[:10]})" if kept else ""
+    which = ""
+    if kept:
+        by = f" by {kept.pinned.by} since {kept.pinned.at[:10]}" if kept.pinned else ""
+        which = f" (kept as {kept.reference}{by}, judged {kept.verdict} on {kept.stored[:10]})"
     return f"Compared with {verdict.baseline.revision}, {how}{which}."
 
 

@@ -2,22 +2,30 @@
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 from bot import report, spec
 from bot.baseline.artifact import ArtifactStore
+from bot.baseline.branch import BranchStore
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.store import Store
 from bot.github import commands
-from bot.github.artifacts import Artifacts, Home
+from bot.github.artifacts import Artifacts
 from bot.github.client import Client
+from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publisher
-from bot.model.errors import GitHubError
+from bot.github.trust import Home
+from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
-from bot.stages.saying import say_raw
+from bot.stages.saying import say, say_raw
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+GITHUBS_OWN = re.compile(r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGNORECASE)
+"""GitHub.com, and GitHub Enterprise Cloud with data residency: both have artifacts (@actions/artifact, isGhes)."""
 
 
 class Ground:
@@ -53,13 +61,44 @@ class Ground:
             say_raw(commands.mask(secret))
 
     def store(self) -> Store:
-        """The baseline store that the input `baseline` names."""
-        where = self.environment.inputs.get("baseline", "artifact")
-        if where != "artifact":
-            return DirectoryStore(Path(where), self.spec.service, self.spec.environment)
-        if self.artifacts is None:
-            raise GitHubError("the baseline is kept in artifacts, and there is no token: give `github-token`")
-        return ArtifactStore(self.artifacts, self.spec.service, self.spec.environment)
+        """The baseline store that the input `baseline` names: `artifact`, `branch`, `branch:NAME` or a folder.
+
+        Where the runner has no artifact service, as on GitHub Enterprise Server, the data branch takes its place.
+
+        Raises:
+            UsageError: the name of the branch or of the environment is none.
+            GitHubError: there is no token.
+        """
+        if not NAME.fullmatch(self.spec.environment):
+            raise UsageError(
+                f"the environment {self.spec.environment[:80]!r} is no name: use letters, digits, `.`, `_`, `-`"
+            )
+        where, _, named = self.environment.inputs.get("baseline", "artifact").partition(":")
+        if where not in ("artifact", "branch"):
+            folder = Path(self.environment.inputs["baseline"])
+            return DirectoryStore(folder, self.spec.service, self.spec.environment)
+        if self.client is None or self.artifacts is None:
+            raise GitHubError(f"the baseline is kept in GitHub ({where}), and there is no token: give `github-token`")
+        if where == "artifact":
+            why = self._no_artifacts()
+            if why is None:
+                return ArtifactStore(self.artifacts, self.spec.service, self.spec.environment)
+            say(
+                f"There is no artifact service here ({why}): the baseline is kept on the branch {DEFAULT}, which takes "
+                "`contents: write` in the job's permissions."
+            )
+        home = self.artifacts.home()
+        branch = DataBranch(self.client, named or DEFAULT, lambda: home.head, home.default_branch)
+        return BranchStore(branch, self.spec.service, self.spec.environment)
+
+    def _no_artifacts(self) -> str | None:
+        """Why artifacts cannot be kept here. GitHub itself has the service; another server is asked whether it has."""
+        assert self.artifacts is not None
+        if not (self.environment.runtime_token and self.environment.results_url):
+            return "the runner names none"
+        if GITHUBS_OWN.fullmatch(self.environment.server_url.rstrip("/")):
+            return None
+        return self.artifacts.missing()
 
     def publisher(self) -> Publisher | None:
         """What puts the verdict on GitHub; None where nothing is to be written there."""

@@ -28,6 +28,7 @@ class Limits:
     retry_after: int = 60
     status: int = 403
     blob_seconds: float = 60.0
+    tree_entries: int = 100_000
 
 
 @dataclass

@@ -47,12 +47,13 @@ def not_accessible() -> Refusal:
 
 @dataclass(frozen=True)
 class Site:
-    """The world, and under which addresses it is seen: the interface's, and that of artifacts and blobs."""
+    """The world, and under which addresses it is seen: the interface's, that of artifacts and blobs, the pages'."""
 
     world: World
     url: str
     results: str
     limits: Limits
+    pages: str
 
     def api(self, repository: Repository, path: str = "") -> str:
         """The address of a part of a repository in the API."""
@@ -60,7 +61,7 @@ class Site:
 
     def html(self, repository: Repository, path: str = "") -> str:
         """The address of a part of a repository for people."""
-        return f"{self.url}/{repository.full_name}{path}"
+        return f"{self.pages}/{repository.full_name}{path}"
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def runner_environment(
         "GITHUB_RUN_ATTEMPT": str(run.attempt),
         "GITHUB_RUN_ID": str(run.id),
         "GITHUB_RUN_NUMBER": "1",
-        "GITHUB_SERVER_URL": github.url,
+        "GITHUB_SERVER_URL": github.server_url,
         "GITHUB_SHA": sha,
         "GITHUB_TRIGGERING_ACTOR": actor,
         "GITHUB_WORKFLOW": "Stability",

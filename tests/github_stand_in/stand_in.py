@@ -17,6 +17,7 @@ from tests.github_stand_in import (
     comments,
     commits,
     deployments,
+    git_data,
     issues,
     people,
     pulls,
@@ -32,7 +33,7 @@ from tests.github_stand_in.server import Server
 from tests.github_stand_in.state import ROBOT, Token
 from tests.github_stand_in.world import Repository, World
 
-SUBJECTS = (actions, deployments, checks, comments, commits, issues, people, pulls, reactions, statuses)
+SUBJECTS = (actions, deployments, checks, comments, commits, git_data, issues, people, pulls, reactions, statuses)
 """Importing them is what makes their operations known."""
 
 Answerer = Callable[[Site, str, str, dict[str, str], bytes], Answer]
@@ -78,15 +79,20 @@ class StandIn:
         limits: Limits | None = None,
         results_port: int = 0,
         state: Path | None = None,
+        enterprise: bool = False,
     ) -> None:
         """Listen on `host` and `port`; `url` names `public_host`, as a container sees it.
 
         Artifacts and blobs have a port of their own, as at GitHub they have hosts of their own.
 
         `state` is a JSON file that the world is read from, if it is there, and kept in.
+
+        `enterprise` mounts it as GitHub Enterprise Server does: REST below `/api/v3`, GraphQL at `/api/graphql`, and
+        no artifact service.
         """
         self.limits = limits or Limits()
         self.state = state
+        self.enterprise = enterprise
         kept = state.read_text() if state and state.exists() else "{}"
         self.world = World.model_validate_json(kept)
         self.requests: list[Recorded] = []
@@ -133,13 +139,18 @@ class StandIn:
 
     @property
     def url(self) -> str:
-        """What GITHUB_API_URL is: the address of the REST interface, and of the pages."""
+        """What GITHUB_API_URL is: the address of the REST interface."""
+        return self.server_url + ("/api/v3" if self.enterprise else "")
+
+    @property
+    def server_url(self) -> str:
+        """What GITHUB_SERVER_URL is: the address of the pages."""
         return f"http://{self._public_host}:{self._port}"
 
     @property
     def graphql_url(self) -> str:
         """What GITHUB_GRAPHQL_URL is."""
-        return f"{self.url}/graphql"
+        return self.server_url + ("/api/graphql" if self.enterprise else "/graphql")
 
     @property
     def results_url(self) -> str:
@@ -238,12 +249,20 @@ class StandIn:
 
     def _seen_from(self, host: str) -> Site:
         url, results = f"http://{host}:{self._port}", f"http://{host}:{self._results_port}"
-        return Site(self.world, url, results, self.limits)
+        return Site(self.world, url + ("/api/v3" if self.enterprise else ""), results, self.limits, url)
 
     def _interface(self, site: Site, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        if self.enterprise:
+            below = target.removeprefix("/api/v3")
+            if below == target and target != "/api/graphql":
+                self._gateway.violations.append(f"{method} {target}: not below /api/v3, where GHES has its interface")
+                return Answer(404, {"message": "Not Found"})
+            target = "/graphql" if target == "/api/graphql" else below
         return self._gateway.answer(method, target, headers, body, site)
 
     def _results(self, site: Site, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        if self.enterprise:
+            return Answer(404, {"code": "bad_route", "msg": f"no handler for path {target}"})
         return results.respond(site, self.violations, method, target, headers, body)
 
 

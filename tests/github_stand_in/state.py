@@ -63,6 +63,13 @@ class Commit(Thing):
     tree: str = "0" * 40
 
 
+class Entry(Thing):
+    """One file of a tree: its mode, and the name of its content."""
+
+    mode: str
+    sha: str
+
+
 class Reaction(Thing):
     """An emoji that somebody left."""
 

@@ -20,6 +20,7 @@ from tests.github_stand_in.state import (
     Comment,
     Commit,
     Deployment,
+    Entry,
     Issue,
     Pull,
     Status,
@@ -59,6 +60,9 @@ class Repository(Thing):
     deployments: dict[int, Deployment] = Field(default_factory=dict)
     runs: dict[int, WorkflowRun] = Field(default_factory=dict)
     artifacts: dict[int, Artifact] = Field(default_factory=dict)
+    git_blobs: dict[str, bytes] = Field(default_factory=dict)
+    trees: dict[str, dict[str, Entry]] = Field(default_factory=dict)
+    protected: list[str] = Field(default_factory=list)
     created_at: str = Field(default_factory=now)
     _world: "World" = PrivateAttr()
 

@@ -60,6 +60,15 @@ OPERATIONS = (
             "/compare/{basehead}": "get",
             "/collaborators/{username}/permission": "get",
             "/contents/{path}": "get",
+            "/git/ref/{ref}": "get",
+            "/git/refs": "post",
+            "/git/refs/{ref}": "patch",
+            "/git/blobs": "post",
+            "/git/blobs/{file_sha}": "get",
+            "/git/trees": "post",
+            "/git/trees/{tree_sha}": "get",
+            "/git/commits": "post",
+            "/git/commits/{commit_sha}": "get",
         }.items()
         for method in methods.split()
     ),

@@ -6,8 +6,11 @@ import zipfile
 import pytest
 
 from bot.github import artifacts as module
-from bot.github.artifacts import BLOCK, Artifacts, Home
+from bot.github import trust
+from bot.github.artifacts import Artifacts
 from bot.github.client import Client
+from bot.github.trust import Home
+from bot.github.uploads import BLOCK
 from bot.model import digest
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Limits, Repository, StandIn
@@ -144,7 +147,8 @@ def test_one_larger_than_a_baseline_can_be_is_not_loaded(
     monkeypatch: pytest.MonkeyPatch, home: Repository, shelf: Artifacts
 ) -> None:
     made = home.upload(home.workflow_run(), NAME, {"run.json": b"x" * 100})
-    monkeypatch.setattr(module, "LARGEST", made.size - 1)
+    for each in (module, trust):
+        monkeypatch.setattr(each, "LARGEST", made.size - 1)
     assert "too large" in shelf.newest_trusted(NAME)[1][0]
     made.size = 1  # what it says of itself is not what it is
     with pytest.raises(GitHubError, match="larger than"):
@@ -213,3 +217,18 @@ def test_an_answer_that_is_not_the_services_is_one_error(github: StandIn, shelf:
     github.fail("POST", "CreateArtifact$", status=200, body=["not", "an", "object"])
     with pytest.raises(GitHubError):
         shelf.upload(NAME, packed(b"one"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(404, "it answers 404"), (501, "it answers 501"), (503, None), (200, None)]
+)
+def test_a_service_that_is_not_there_is_told_from_one_that_is_down(
+    github: StandIn, shelf: Artifacts, status: int, words: str | None
+) -> None:
+    assert shelf.missing() is None
+    github.fail("POST", "ListArtifacts$", status=status, body={"code": "bad_route"})
+    assert shelf.missing() == words
+    github.fail("POST", "ListArtifacts$", drop=True)
+    assert shelf.missing() is None
+    shelf.results_url = None
+    assert "ACTIONS_RESULTS_URL" in (shelf.missing() or "")

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from bot.github.artifacts import LOOK_AT, Artifacts, Home
+from bot.github.artifacts import LOOK_AT, Artifacts
 from bot.github.client import Client
+from bot.github.trust import Home
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Repository, StandIn
 

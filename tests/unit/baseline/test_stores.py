@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.baseline.artifact import ArtifactStore, one_entry, only_entry
+from bot.baseline.artifact import ArtifactStore
 from bot.baseline.directory import DirectoryStore
+from bot.baseline.packed import one_entry, only_entry
 from bot.baseline.store import with_provenance
 from bot.model import Evidence, digest
-from bot.model.errors import FormatError, GitHubError
+from bot.model.errors import FormatError
+from tests.unit.baseline.shelves import Shelf
 from tests.unit.samples import run, subject
 
 
@@ -83,22 +85,6 @@ def test_a_changed_baseline_is_refused_and_never_a_crash(tmp_path: Path, old: by
     assert found is None
     assert len(remarks) == 2
     assert all("refused" in remark for remark in remarks)
-
-
-class Shelf:
-    """Artifacts in memory, as the port has them."""
-
-    def __init__(self, *, down: bool = False) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.down = down
-
-    def upload(self, name: str, data: bytes) -> None:
-        self.kept[name] = data
-
-    def newest_trusted(self, name: str) -> tuple[bytes | None, tuple[str, ...]]:
-        if self.down:
-            raise GitHubError("out of reach")
-        return self.kept.get(name), ()
 
 
 def test_artifacts_round_trip() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.github.artifacts import LARGEST, Home, refusal
+from bot.github.trust import LARGEST, TRUSTED_EVENTS, Home, refusal
 
 HOME = Home(7, "main", ".github/workflows/stability.yml", "a" * 40)
 ARTIFACT: dict[str, Any] = {
@@ -20,7 +20,7 @@ def where(**changes: Any) -> dict[str, Any]:
     return {"workflow_run": ARTIFACT["workflow_run"] | changes}
 
 
-@pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch"])
+@pytest.mark.parametrize("event", sorted(TRUSTED_EVENTS))
 def test_our_own_is_trusted(event: str) -> None:
     assert refusal(ARTIFACT, RUN | {"event": event}, HOME) is None
     assert refusal(ARTIFACT, RUN | {"event": event, "path": RUN["path"] + "@refs/heads/main"}, HOME) is None
@@ -37,6 +37,7 @@ def test_our_own_is_trusted(event: str) -> None:
         ({}, {"event": "pull_request"}, "pull_request"),
         ({}, {"event": "pull_request_target"}, "pull_request_target"),
         ({}, {"event": "workflow_run"}, "workflow_run"),
+        ({}, {"event": "merge_group"}, "merge_group"),
         ({}, {"event": None}, "None"),
         (where(head_branch="topic"), {}, "default branch"),
         ({}, {"head_branch": "topic"}, "default branch"),
