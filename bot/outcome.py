@@ -72,11 +72,18 @@ def make_room(out: Path) -> None:
 
 
 async def keep(
-    request: Request, verdict: Verdict, candidate: Run, baseline: Run | None, remarks: tuple[str, ...]
+    request: Request,
+    verdict: Verdict,
+    candidate: Run,
+    baseline: Run | None,
+    remarks: tuple[str, ...],
+    *,
+    stored: bool = True,
 ) -> Outcome:
     """Write the runs, the verdict, the reports and the proof below `request.out`, and the run to the baseline store.
 
-    A baseline store that fails is a remark: it does not take the verdict away.
+    A baseline store that fails is a remark: it does not take the verdict away. A run that is not `stored` is one that a
+    newer one has taken the place of.
     """
     out = request.out
     keep_partial(out, candidate, baseline)
@@ -94,6 +101,8 @@ async def keep(
         baseline=baseline,
         folders={"candidate": out / "candidate", "baseline": out / "baseline"},
     )
+    if not stored:
+        return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
     try:
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)

@@ -13,8 +13,8 @@ from bot import rollback
 from bot.baseline.resuming import carried_on
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
-from bot.judge import judge, watch
-from bot.model import Carried, Evidence, Observation, Run, Subject, Verdict
+from bot.judge import by_date, judge, watch, with_accepted
+from bot.model import Carried, Evidence, Observation, Run, Subject, Verdict, Waiver
 from bot.model.errors import DeployError, Interrupted, UsageError
 from bot.outcome import Outcome, Request, keep, keep_partial
 from bot.probes.session import Plan, Session, open_loop
@@ -60,6 +60,8 @@ class _Pass:
         self.session: Session | None = None
         self.deployed: Deployed | None = None
         self.stored: Run | None = None
+        self.last: Run | None = None
+        self.accepted: tuple[Waiver, ...] = ()
         self.remarks: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.release: str | None = None
@@ -69,6 +71,8 @@ class _Pass:
         for side in ("candidate", "baseline"):
             shutil.rmtree(self.request.out / side, ignore_errors=True)  # what an earlier pass left there
         self.stored, self.remarks = await asyncio.to_thread(self.request.store.load)
+        self.last = await asyncio.to_thread(self.request.store.last)
+        self._take_what_was_accepted()
         for remark in self.remarks:
             self.log(remark)
         self.refused = self.remarks if self.stored is None else ()
@@ -87,9 +91,16 @@ class _Pass:
             self.release = await self._release(self.deployed)
             candidate, baseline = await self._observe(self.deployed, previous)
             candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})
+            candidate = candidate.model_copy(update={"accepted": self.accepted})
             verdict = self._judge(candidate, baseline)
             candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
         return await keep(self.request, verdict, candidate, baseline, self.remarks)
+
+    def _take_what_was_accepted(self) -> None:
+        """Take what maintainers have accepted on from the last run, as long as its days last."""
+        self.accepted, over = by_date(self.last.accepted if self.last else (), self.started[:10])
+        for each in over:
+            self.remarks += (f"what {each.by} accepted of {each.finding} held until {each.until}, and is dropped",)
 
     async def _release(self, deployed: Deployed) -> str | None:
         commit = deployed.subject.commit or self.request.commit
@@ -117,9 +128,10 @@ class _Pass:
         observed, _ = self.session.runs()
         broken = [each.probe for each in observed.observations if each.state == "broken"]
         self.log(f"{len(observed.observations)} probes observed, {len(broken)} broken")
-        carried = await self._carried(candidate, baseline)
+        carried = self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
-            await self.session.measure(watch(self.spec.policy, carried))
+            policy = with_accepted(self.spec.policy, self.accepted, self.session.runs()[1])
+            await self.session.measure(watch(policy, carried))
         candidate_run, baseline_run = self.session.runs()
         candidate_run = self._repeatable(candidate_run).model_copy(update={"carried": carried})
         return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)
@@ -139,12 +151,11 @@ class _Pass:
             }
         )
 
-    async def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
+    def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """What an inconclusive session of the same two revisions has left to this one."""
         if baseline is None:
             return None
-        last = await asyncio.to_thread(self.request.store.last)
-        carried = carried_on(last, candidate.commit, baseline.commit or baseline.revision, self.spec.digest)
+        carried = carried_on(self.last, candidate.commit, baseline.commit or baseline.revision, self.spec.digest)
         if carried is not None:
             self.log(f"going on from {carried.sessions} sessions that were inconclusive")
         return carried

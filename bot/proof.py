@@ -14,6 +14,7 @@ from bot.judge import judge
 from bot.model import Run, Verdict, canonical, digest, strict_json
 from bot.model.errors import FormatError, StabilityProofError, UsageError
 from bot.report import comment, html
+from bot.spec import Spec
 
 FORMAT = "stability-proof/proof@1"
 MANIFEST = "MANIFEST.json"
@@ -93,8 +94,7 @@ def verify(path: Path) -> Verification:
         spec = specs.parse(files[SPEC], SPEC)
         candidate = Run.from_json(files[CANDIDATE], CANDIDATE)
         baseline = Run.from_json(files[BASELINE], BASELINE) if BASELINE in files else None
-        policy = spec.policy.model_copy(update={"waivers": said.waivers})
-        again = judge(candidate, baseline, policy, spec.digest)
+        again = judge(candidate, baseline, spec.policy, spec.digest)
     except StabilityProofError as error:
         differences.append(f"cannot be recomputed: {error}")
     except KeyError as error:
@@ -110,6 +110,38 @@ def verify(path: Path) -> Verification:
     if differences:
         differences += _version_difference(files)
     return Verification(word, len(files), findings, tuple(differences))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a proof holds. `evidence` are the raw bytes by `candidate/…` and `baseline/…`."""
+
+    spec: Spec
+    verdict: Verdict
+    candidate: Run
+    baseline: Run | None
+    evidence: Mapping[str, bytes]
+
+
+def opened(path: Path) -> Contents:
+    """What a proof holds, once it has been verified.
+
+    Raises:
+        UsageError: there is no such file, or it is not a proof.
+        FormatError: it is another than its recomputation.
+    """
+    differences = verify(path).differences
+    if differences:
+        more = f"; and {len(differences) - 1} more" if len(differences) > 1 else ""
+        raise FormatError(f"the proof does not verify: {differences[0][:300]}{more}")
+    files = _read(path)
+    return Contents(
+        specs.parse(files[SPEC], SPEC),
+        Verdict.from_json(files[VERDICT], VERDICT),
+        Run.from_json(files[CANDIDATE], CANDIDATE),
+        Run.from_json(files[BASELINE], BASELINE) if BASELINE in files else None,
+        {name: data for name, data in files.items() if name.split("/")[1:2] == ["evidence"]},
+    )
 
 
 def _read(path: Path) -> dict[str, bytes]:

@@ -1,10 +1,10 @@
 """The judge: a pure function from two runs and a policy to a verdict."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from bot.judge import checks, coverage, drift, paired, rules, series
+from bot.judge import checks, coverage, drift, paired, rules, series, waiving
 from bot.judge.basis import BLOCKING, Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
@@ -30,13 +30,14 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
             f"the candidate is a run of {candidate.subject.service!r}, the baseline one of"
             f" {baseline.subject.service!r}; give the baseline of the same service"
         )
-    case = _Case(candidate, baseline, policy)
-    active, expired = _by_date(policy.waivers, candidate.finished[:10])
+    waivers = dict.fromkeys((*policy.waivers, *candidate.accepted))
+    active, expired = waiving.by_date(tuple(waivers), candidate.finished[:10])
+    case = _Case(candidate, baseline, waiving.with_accepted(policy, candidate.accepted, baseline))
     seen = drift.added(candidate, baseline, policy, _of_the_probes(case))
-    found = _distinct(_with_early_stop([*_of_the_runs(case), *seen]))
-    findings = sorted((_waived(each, active) for each in found), key=rules.rank)
+    found = [waiving.waived(each, active, baseline) for each in _distinct([*_of_the_runs(case), *seen])]
+    findings = sorted(_with_early_stop(found), key=rules.rank)
     conclusion = rules.conclude(
-        findings, policy.probes, _remarks(case, spec_digest, expired, findings), compared=baseline is not None
+        findings, policy.probes, _remarks(case, spec_digest, active, expired, findings), compared=baseline is not None
     )
     inputs = Inputs(
         candidate=candidate.fingerprint(), baseline=baseline.fingerprint() if baseline else None, spec=spec_digest
@@ -238,21 +239,9 @@ def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield each.model_copy(update={"id": f"{each.probe}/{item}", "item": item})
 
 
-def _by_date(waivers: tuple[Waiver, ...], today: str) -> tuple[tuple[Waiver, ...], tuple[Waiver, ...]]:
-    """Those that hold on this day, and those that have expired."""
-    active = tuple(each for each in waivers if each.until is None or each.until >= today)
-    return active, tuple(each for each in waivers if each not in active)
-
-
-def _waived(finding: Finding, waivers: tuple[Waiver, ...]) -> Finding:
-    """What the bot saw of its own acts is not for waiving: a service that does not run, or was not restored."""
-    if finding.probe in OWN and finding.status in rules.BAD:
-        return finding
-    found = next((each for each in waivers if each.finding == finding.id), None)
-    return finding.model_copy(update={"waiver": found}) if found else finding
-
-
-def _remarks(case: _Case, spec: str, expired: tuple[Waiver, ...], findings: list[Finding]) -> Iterator[str]:
+def _remarks(
+    case: _Case, spec: str, active: Sequence[Waiver], expired: Sequence[Waiver], findings: Sequence[Finding]
+) -> Iterator[str]:
     """What a reader should know of the comparison besides the findings."""
     candidate, baseline, policy = case
     if baseline is not None and baseline.provenance is not None and baseline.provenance.reference == "last":
@@ -267,6 +256,7 @@ def _remarks(case: _Case, spec: str, expired: tuple[Waiver, ...], findings: list
     for waiver in expired:
         if any(each.id == waiver.finding and rules.counts(each) for each in findings):
             yield f"the waiver of {waiver.finding} expired on {waiver.until}"
+    yield from waiving.remarks(findings, active)
     known = {name for run in (candidate, baseline) if run for each in run.observations for name in _names(each)}
     for key in sorted(policy.keys() - known):
         yield f"`judge:` names {key}, and no run has such a series"

@@ -34,6 +34,9 @@ def conclude(
         return Conclusion(
             "inconclusive", "high" if critical else "medium", "needs evidence", (_not_measured(missing), *said)
         )
+    if any(each.probe == "rollback" and each.kind == "check" for each in findings):
+        rule = "nothing that counts is left, and it was rolled back: it does not serve until it is deployed again"
+        return Conclusion("inconclusive", "medium", "needs evidence", (rule, *said))
     if not any(each.probe in expected and _is_seen(each) for each in findings):
         return Conclusion("inconclusive", "high", "needs evidence", ("nothing was measured", *said))
     warned = [each for each in findings if _is_warning(each)]

@@ -7,15 +7,16 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from bot.judge import multiplicity, sequential
+from bot.judge import location, multiplicity, sequential
 from bot.judge.basis import BLOCKING
 from bot.judge.pairing import Key, Rounds, join
 from bot.judge.policy import Policy
 from bot.judge.scores import MIDDLE, TAIL
 from bot.judge.together import Together
 from bot.judge.track import EARLY, Track
+from bot.judge.waiving import is_beyond
 from bot.judge.weighing import Errors, Limits, Weighed, errors
-from bot.model import Carried, Series, SeriesKey
+from bot.model import Carried, Extent, Series, SeriesKey, six
 
 WIDEST = 2.0
 """How many margins wide a series' own limit may be for it to be weighed together with others."""
@@ -36,13 +37,32 @@ class Settled(NamedTuple):
         return 1 + (self.carried.sessions if self.carried and known else 0)
 
 
-def blocks(policy: Policy, key: SeriesKey, today: str = "") -> bool:
-    """Whether a regression of this series keeps a verdict from being green: it is neither minor nor waived."""
+def blocks(policy: Policy, key: SeriesKey, today: str = "", seen: Weighed | None = None) -> bool:
+    """Whether a regression of this series keeps a verdict from being green: it is neither minor nor waived.
+
+    What was accepted by comment covers only what is no worse than it was then; `seen` is where the series lies, if that
+    is known. Where it is not, it is taken for covered: a session that goes on for longer loses nothing.
+    """
     expected = policy.probes.get(key[0])
+    if expected is not None and expected.severity not in BLOCKING:
+        return False
     name = f"{key[0]}/{key[1]}"
-    held = {each.finding for each in policy.waivers if each.until is None or each.until >= today}
-    waived = {name, f"{name} failures", f"{name} tail"} & held
-    return (expected is None or expected.severity in BLOCKING) and not waived
+    held = [each for each in policy.waivers if each.until is None or each.until >= today]
+    held = [each for each in held if each.finding in (name, f"{name} failures", f"{name} tail")]
+    if not held:
+        return True
+    if seen is None or seen.word != "regressed":
+        return False
+    return all(each.finding == name and each.extent is not None and _is_beyond(each.extent, seen) for each in held)
+
+
+def _is_beyond(known: Extent, seen: Weighed) -> bool:
+    """Whether the series is shown, by the ratio that its finding will have, to be worse than what was accepted."""
+    if seen.measure is None or known.worst is None:
+        return False
+    worse = location.interval(seen.measure, seen.z_bad, seen.z_good, seen.limits.bad, seen.limits.good).middle
+    ratio = six(math.exp(min(worse if known.better == "lower" else -worse, 700.0)))
+    return is_beyond(known, ratio)
 
 
 class Suite:

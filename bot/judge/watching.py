@@ -9,6 +9,9 @@ from bot.judge.suite import Settled, Suite, blocks
 from bot.judge.weighing import Errors, errors, failures
 from bot.model import Carried, Progress, Series, SeriesKey, Watch
 
+SUITE: SeriesKey = ("suite", "latency")
+"""What the finding on all series together is called."""
+
 
 def watch(policy: Policy, carried: Carried | None = None) -> Watch:
     """A watch for one session. It decides by the same question as the judge does afterwards."""
@@ -38,12 +41,14 @@ class _Session:
             if key in baseline:
                 self._rounds[key] = self._suite.update(key, candidate[key], baseline[key])
         settled = self._suite.settle(error) if due else None
-        stop = settled is not None and settled.together is not None
+        together = settled.together if settled is not None else None
+        stop = together is not None and blocks(self._policy, SUITE, seen=together)
         for key in due:
             word = self._word(key, candidate[key], baseline.get(key), settled, error)
             if word != "open":
                 self._decided.add(key)
-            stop = stop or (word == "regressed" and blocks(self._policy, key))
+            seen = settled.middle.get(key) if settled is not None else None
+            stop = stop or (word == "regressed" and blocks(self._policy, key, seen=seen))
         return Progress(frozenset(self._decided), stop or all(key in self._decided for key in candidate))
 
     def _word(self, key: SeriesKey, new: Series, old: Series | None, settled: Settled | None, error: Errors) -> str:

@@ -7,20 +7,13 @@ from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observ
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
-from bot.model.verdict import (
-    Comparison,
-    Coverage,
-    Finding,
-    Inputs,
-    Readiness,
-    Risk,
-    Status,
-    Verdict,
-    Waiver,
-    Word,
-)
+from bot.model.verdict import Comparison, Coverage, Finding, Inputs, Readiness, Risk, Verdict
+from bot.model.waiver import MOST_REASON, MOST_WAIVERS, Extent, Waiver
+from bot.model.words import Status, Word
 
 __all__ = [
+    "MOST_REASON",
+    "MOST_WAIVERS",
     "Carried",
     "Cell",
     "Check",
@@ -28,6 +21,7 @@ __all__ = [
     "Coverage",
     "Evidence",
     "Exercised",
+    "Extent",
     "Fact",
     "Finding",
     "Inputs",

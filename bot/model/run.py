@@ -9,6 +9,7 @@ from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.mark import Mark
 from bot.model.observation import Evidence, Observation
 from bot.model.value import Value
+from bot.model.waiver import MOST_WAIVERS, Waiver
 
 Reference = Literal["last-good", "last", "given", "pinned"]
 
@@ -49,10 +50,11 @@ class Run(Value):
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
     first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
-    revisions have left to this one.
+    revisions have left to this one. `accepted` is what maintainers have accepted by comment: of this run, or of one
+    before it.
     """
 
-    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history"})
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "accepted"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -66,6 +68,7 @@ class Run(Value):
     release: Name | None = None
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
     carried: Carried | None = None
+    accepted: tuple[Waiver, ...] = Field(default=(), max_length=MOST_WAIVERS)
 
     @property
     def name(self) -> str:

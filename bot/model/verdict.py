@@ -9,20 +9,11 @@ from bot.model.history import TIME
 from bot.model.observation import Severity
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
+from bot.model.waiver import Waiver
+from bot.model.words import Status, Word
 
-Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
-Word = Literal["stable", "unstable", "inconclusive", "first run"]
 Risk = Literal["minimal", "low", "medium", "high", "critical"]
 Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]
-
-
-class Waiver(Value):
-    """A finding accepted by someone allowed to, until a day (`YYYY-MM-DD`, inclusive)."""
-
-    finding: str
-    by: str
-    reason: str
-    until: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
 
 
 class Comparison(Value):

@@ -32,7 +32,7 @@ def summary(verdict: Verdict, links: Links | None = None) -> str:
 
 def _document(verdict: Verdict, links: Links, limit: int) -> str:
     view = View(verdict, links)
-    text = _environment().get_template("comment.md.j2").render(view=view, v=verdict, links=links)
+    text = templates().get_template("comment.md.j2").render(view=view, v=verdict, links=links)
     sections = text.split(SECTION)
     last = sections.pop()
     dropped = 0
@@ -57,7 +57,8 @@ def _mark(finding: Finding) -> Markdown:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> "Environment":
+def templates() -> "Environment":
+    """The templates of this room. What stands between braces is a code span, unless it is Markdown of ours."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 

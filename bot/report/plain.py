@@ -1,6 +1,6 @@
 """Verdicts as plain text: for a terminal, and for the short fields of GitHub."""
 
-from bot.model import Finding, Verdict
+from bot.model import Finding, Verdict, Waiver
 from bot.report import words
 from bot.report.view import Links, View
 from bot.safety.escape import terminal
@@ -33,8 +33,16 @@ def text(verdict: Verdict) -> str:
         if findings:
             lines += ["", title]
             lines += [f"  {line}" for each in findings for line in _lines(each)]
+    if view.waivers:
+        lines += ["", "Waived", *(f"  {_waived(each, covers=covers)}" for each, covers in view.waivers)]
     lines += ["", *(f"rule: {rule}" for rule in verdict.rules)]
     return "".join(f"{line[: len(line) - len(line.lstrip())]}{terminal(line)}\n" for line in lines)
+
+
+def _waived(waiver: Waiver, *, covers: bool) -> str:
+    end = f"until {waiver.until}" if waiver.until else "no end"
+    idle = "" if covers else "; nothing to waive now"
+    return f"{waiver.finding} by {waiver.by}: {waiver.reason} ({end}{idle})"
 
 
 def _lines(finding: Finding) -> list[str]:

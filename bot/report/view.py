@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from bot.model import Finding, Verdict
+from bot.model import Finding, Verdict, Waiver
 from bot.report import words
 
 
@@ -90,6 +90,12 @@ class View:
     def waived(self) -> tuple[Finding, ...]:
         """What was accepted by someone."""
         return tuple(each for each in self.verdict.findings if each.waiver is not None)
+
+    @property
+    def waivers(self) -> tuple[tuple[Waiver, bool], ...]:
+        """Every waiver that holds on this day, and whether it covers anything now: shown until it expires."""
+        used = {each.waiver for each in self.waived}
+        return tuple((each, each in used) for each in dict.fromkeys((*self.verdict.waivers, *used)) if each is not None)
 
     @property
     def timed(self) -> tuple[Finding, ...]:

@@ -31,11 +31,14 @@ GITHUBS_OWN = re.compile(r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGN
 class Ground:
     """One activity's surroundings. `commit` is the full SHA that it is about.
 
+    What is trusted comes from a commit that `head` stands on: the commit itself, unless told.
+
     Raises:
         UsageError: the spec cannot be read.
     """
 
-    def __init__(self, environment: Environment, asked: Activity, commit: str) -> None:
+    def __init__(self, environment: Environment, asked: Activity, commit: str, head: str | None = None) -> None:
+        self.head = head or commit
         self.environment = environment
         self.asked = asked
         self.commit = commit
@@ -122,7 +125,7 @@ class Ground:
             repository_id=self.environment.repository_id or int(repository.get("id") or 0),
             default_branch=str(repository.get("default_branch") or ""),
             workflow_path=self.environment.workflow_path,
-            head=self.commit,
+            head=self.head,
         )
         return Artifacts(
             self.client,

@@ -60,11 +60,11 @@ class Proof:
         except Exception as error:
             self._give_up(in_words(error), NO_WORK)
             raise
-        code = self._tell(outcome)
+        code = self.tell(outcome)
         self._save(done="true")
         return code
 
-    def _tell(self, outcome: Outcome) -> int:
+    def tell(self, outcome: Outcome) -> int:
         """Publish, and leave outputs, summary and proof; GitHub out of reach is exit code 4, and loses nothing."""
         verdict = outcome.verdict
         say(report.text(verdict))

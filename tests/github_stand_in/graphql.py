@@ -138,6 +138,7 @@ class _View:
             "id": f"I_{issue.id}",
             "state": issue.state.upper(),
             "stateReason": lambda _, **__: issue.state_reason.upper() if issue.state_reason else None,
+            "closedByPullRequestsReferences": lambda _, **page: self._closed_by(repository, issue, page),
         }
 
     def _pull(self, repository: Repository, issue: Issue) -> dict[str, Any]:
@@ -172,6 +173,20 @@ class _View:
         found = [(self.world.repositories[name], number) for name, number in names]
         nodes = [self._issue(there, there.issues[number]) for there, number in found if self._sees(there)]
         return connection("closingIssuesReferences", nodes, arguments)
+
+    def _closed_by(self, repository: Repository, issue: Issue, arguments: dict[str, Any]) -> dict[str, Any]:
+        here = (repository.full_name, issue.number)
+        found = [
+            (there, each)
+            for there in self.world.repositories.values()
+            for each in there.issues.values()
+            if self._sees(there) and each.pull and here in there.closing_references(each)
+        ]
+        if not arguments.get("includeClosedPrs"):
+            # what was closed without a merge is left out, what was merged is not
+            found = [(there, each) for there, each in found if each.state == "open" or (each.pull and each.pull.merged)]
+        nodes = [self._pull(there, each) for there, each in found]
+        return connection("closedByPullRequestsReferences", nodes, arguments)
 
     def _comments(self, repository: Repository, issue: Issue, arguments: dict[str, Any]) -> dict[str, Any]:
         nodes = [self._comment(repository, each) for each in repository.comments_on(issue.number)]

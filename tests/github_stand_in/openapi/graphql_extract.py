@@ -46,7 +46,10 @@ KEPT = {
         "Commit": "id oid message url",
         "PullRequest": "id number title body url state merged mergedAt mergeCommit baseRefName headRefName headRefOid "
         "isCrossRepository closed author repository comments closingIssuesReferences",
-        "Issue": "id number title body url state stateReason closed closedAt author repository comments",
+        "Issue": "id number title body url state stateReason closed closedAt author repository comments "
+        "closedByPullRequestsReferences",
+        "PullRequestConnection": CONNECTION,
+        "PullRequestEdge": "cursor node",
         "IssueConnection": CONNECTION,
         "IssueEdge": "cursor node",
         "IssueComment": "id databaseId body url author createdAt updatedAt isMinimized minimizedReason viewerDidAuthor",
