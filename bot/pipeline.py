@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import rollback
 from bot.baseline.resuming import carried_on
+from bot.baseline.telling import told_by
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.judge import judge, watch
@@ -60,6 +61,7 @@ class _Pass:
         self.session: Session | None = None
         self.deployed: Deployed | None = None
         self.stored: Run | None = None
+        self.last: Run | None = None
         self.remarks: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.release: str | None = None
@@ -69,6 +71,7 @@ class _Pass:
         for side in ("candidate", "baseline"):
             shutil.rmtree(self.request.out / side, ignore_errors=True)  # what an earlier pass left there
         self.stored, self.remarks = await asyncio.to_thread(self.request.store.load)
+        self.last = await asyncio.to_thread(self.request.store.last)
         for remark in self.remarks:
             self.log(remark)
         self.refused = self.remarks if self.stored is None else ()
@@ -87,6 +90,7 @@ class _Pass:
             self.release = await self._release(self.deployed)
             candidate, baseline = await self._observe(self.deployed, previous)
             candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})
+            candidate = told_by(self.last, candidate)
             verdict = self._judge(candidate, baseline)
             candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
         return await keep(self.request, verdict, candidate, baseline, self.remarks)
@@ -117,7 +121,7 @@ class _Pass:
         observed, _ = self.session.runs()
         broken = [each.probe for each in observed.observations if each.state == "broken"]
         self.log(f"{len(observed.observations)} probes observed, {len(broken)} broken")
-        carried = await self._carried(candidate, baseline)
+        carried = self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
             await self.session.measure(watch(self.spec.policy, carried))
         candidate_run, baseline_run = self.session.runs()
@@ -139,12 +143,11 @@ class _Pass:
             }
         )
 
-    async def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
+    def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """What an inconclusive session of the same two revisions has left to this one."""
         if baseline is None:
             return None
-        last = await asyncio.to_thread(self.request.store.last)
-        carried = carried_on(last, candidate.commit, baseline.commit or baseline.revision, self.spec.digest)
+        carried = carried_on(self.last, candidate.commit, baseline.commit or baseline.revision, self.spec.digest)
         if carried is not None:
             self.log(f"going on from {carried.sessions} sessions that were inconclusive")
         return carried

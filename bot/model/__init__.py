@@ -3,26 +3,18 @@
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
+from bot.model.previous import Closed, Previous, Since, Told
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
-from bot.model.verdict import (
-    Comparison,
-    Coverage,
-    Finding,
-    Inputs,
-    Readiness,
-    Risk,
-    Status,
-    Verdict,
-    Waiver,
-    Word,
-)
+from bot.model.verdict import Comparison, Coverage, Finding, Inputs, Readiness, Risk, Verdict, Waiver
+from bot.model.words import Status, Word
 
 __all__ = [
     "Carried",
     "Cell",
     "Check",
+    "Closed",
     "Comparison",
     "Coverage",
     "Evidence",
@@ -34,6 +26,7 @@ __all__ = [
     "Odds",
     "Past",
     "PastSeries",
+    "Previous",
     "Progress",
     "Provenance",
     "Readiness",
@@ -43,9 +36,11 @@ __all__ = [
     "Series",
     "SeriesKey",
     "Severity",
+    "Since",
     "State",
     "Status",
     "Subject",
+    "Told",
     "Value",
     "Verdict",
     "Waiver",

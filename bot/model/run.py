@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from bot.model.carried import Carried
 from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.observation import Evidence, Observation
+from bot.model.previous import MOST_ISSUES, Closed, Number, Previous
 from bot.model.value import Value
 
 Reference = Literal["last-good", "last", "given"]
@@ -44,10 +45,11 @@ class Run(Value):
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
     first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
-    revisions have left to this one.
+    revisions have left to this one. `previous` is the last verdict: in a run that is judged the one before it, in a kept
+    run its own. `closed` says what issues were closed on, by their numbers.
     """
 
-    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history"})
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "closed"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -61,6 +63,8 @@ class Run(Value):
     release: Name | None = None
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
     carried: Carried | None = None
+    previous: Previous | None = None
+    closed: dict[Number, Closed] = Field(default_factory=dict, max_length=MOST_ISSUES)
 
     @property
     def name(self) -> str:

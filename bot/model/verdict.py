@@ -7,11 +7,11 @@ from pydantic import Field
 from bot.model.carried import Odds
 from bot.model.history import TIME
 from bot.model.observation import Severity
+from bot.model.previous import Since
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
+from bot.model.words import Status, Word
 
-Status = Literal["maintained", "improved", "regressed", "broken", "changed", "new", "gone", "not measured"]
-Word = Literal["stable", "unstable", "inconclusive", "first run"]
 Risk = Literal["minimal", "low", "medium", "high", "critical"]
 Readiness = Literal["approved", "approved with warnings", "rejected", "needs evidence"]
 
@@ -118,7 +118,7 @@ class Verdict(Value):
     """One verdict on one candidate. Findings are in the order in which a reader needs them: worst first.
 
     `side_by_side` says whether the baseline was measured in the same session. `rules` are the policy's rules that
-    fired, in words, the deciding one first.
+    fired, in words, the deciding one first. `since` says what is another than in the verdict before.
     """
 
     format: Literal["stability-proof/verdict@1"] = "stability-proof/verdict@1"
@@ -135,5 +135,6 @@ class Verdict(Value):
     findings: tuple[Finding, ...]
     waivers: tuple[Waiver, ...] = ()
     exercised: Coverage | None = None
+    since: Since | None = None
     inputs: Inputs
     seed: int
