@@ -9,8 +9,8 @@ from pathlib import Path
 from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.resuming import with_odds
-from bot.baseline.telling import with_closed, with_previous
 from bot.baseline.store import Store
+from bot.baseline.telling import with_closed, with_previous
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text

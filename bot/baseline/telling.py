@@ -1,21 +1,13 @@
 """What a kept run tells the next one: its verdict, and which probes an issue was closed on."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-from bot.model import Closed, Finding, Previous, Run, Told, Verdict
+from bot.model import Closed, Finding, Lapse, Previous, Run, Told, Verdict
 from bot.model.history import MOST_LETTERS
 from bot.model.previous import MOST_FINDINGS, MOST_ISSUES, MOST_PROBES, MOST_VERDICTS
 
 BAD = frozenset({"broken", "regressed"})
 HELD = frozenset({"maintained", "improved", "new", "changed"})
-
-
-class Regression(NamedTuple):
-    """Of an issue that was closed: the commit that it was closed on, and which of the probes that proved it are bad now."""
-
-    proven: str
-    probes: tuple[str, ...]
 
 
 def told_by(last: Run | None, candidate: Run) -> Run:
@@ -68,15 +60,15 @@ def proving(verdict: Verdict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.probe for each in mended or critical or held))[:MOST_PROBES]
 
 
-def regressions(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Regression]:
-    """The issues whose proof no longer holds, by number."""
+def lapses(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Lapse]:
+    """The issues whose proof no longer holds, by number. What does not block a verdict undoes no proof."""
     bad = dict.fromkeys(each.probe for each in verdict.findings if _is_bad(each))
     found = {}
     for number, proof in closed.items():
         if probes := tuple(each for each in proof.probes if each in bad):
-            found[int(number)] = Regression(proof.commit, probes)
+            found[int(number)] = Lapse(proof.commit, probes)
     return found
 
 
 def _is_bad(finding: Finding) -> bool:
-    return finding.status in BAD and finding.waiver is None
+    return finding.status in BAD and finding.waiver is None and finding.severity in ("critical", "major")

@@ -3,7 +3,7 @@
 from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
-from bot.model.previous import Closed, Previous, Since, Told
+from bot.model.previous import Closed, Lapse, Previous, Since, Told
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
@@ -22,6 +22,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Inputs",
+    "Lapse",
     "Observation",
     "Odds",
     "Past",

@@ -1,6 +1,6 @@
 """What a kept run says of verdicts: its own, the few before it, and what issues were closed on."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -51,6 +51,13 @@ class Closed(Value):
 
     commit: Name
     probes: tuple[Name, ...] = Field(max_length=MOST_PROBES)
+
+
+class Lapse(NamedTuple):
+    """Of an issue that was closed: the commit that it was closed on, and which of the probes that proved it are bad now."""
+
+    proven: str
+    probes: tuple[str, ...]
 
 
 class Since(Value):

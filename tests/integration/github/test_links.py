@@ -1,5 +1,7 @@
 """A commit's pull request and issues are found as GitHub says, and by the merge's own words until GitHub says it."""
 
+import dataclasses
+
 import pytest
 
 from bot.github import links
@@ -24,6 +26,11 @@ def client(github: StandIn, home: Repository) -> Client:
     return Client(github.url, github.token(home.full_name), home.full_name, patience=1.0)
 
 
+def found(client: Client, commit: str, number: int | None) -> Links:
+    """What is found, without how sure GitHub is of it."""
+    return dataclasses.replace(links.find(client, commit, number), certain=frozenset())
+
+
 @pytest.mark.parametrize("squash", [False, True])
 @pytest.mark.parametrize("heard", [False, True])
 def test_the_pull_request_of_a_merge_is_found_whether_github_has_heard_of_it_or_not(
@@ -33,27 +40,27 @@ def test_the_pull_request_of_a_merge_is_found_whether_github_has_heard_of_it_or_
     sha = home.merge(pull.number, squash=squash)
     if not heard:
         github.fail("GET", ASSOCIATED, status=200, body=[])
-    assert links.find(client, sha, None) == Links(pull.number, (1,), ())
+    assert found(client, sha, None) == Links((pull.number,), (1,), ())
 
 
 def test_a_number_that_the_event_names_is_taken_at_its_word(github: StandIn, home: Repository, client: Client) -> None:
     pull = home.open_pull("Faster", "Fixes #1")
     sha = home.merge(pull.number)
-    assert links.find(client, sha, pull.number).pull_request == pull.number
+    assert links.find(client, sha, pull.number).pull_requests == (pull.number,)
     assert github.count("GET", ASSOCIATED) == 0
 
 
 def test_a_commit_of_a_pull_request_that_is_not_merged_belongs_to_none(home: Repository, client: Client) -> None:
     pull = home.open_pull("Faster", "Fixes #1")
     assert pull.pull is not None
-    assert links.find(client, pull.pull.head_sha, None) == Links(None, (), ())
+    assert links.find(client, pull.pull.head_sha, None) == Links((), (), ())
 
 
 def test_a_commit_that_only_claims_to_be_a_merge_belongs_to_none(home: Repository, client: Client) -> None:
     pull = home.open_pull("Faster", "Fixes #1")
     home.merge(pull.number)
     for message in (f"Merge pull request #{pull.number} from mallory/x", f"Something (#{pull.number})", "No (#999)"):
-        assert links.find(client, home.commit(message), None) == Links(None, (), ()), message
+        assert links.find(client, home.commit(message), None) == Links((), (), ()), message
 
 
 def test_an_issue_that_somebody_linked_by_hand_is_found(home: Repository, client: Client) -> None:
@@ -74,7 +81,7 @@ def test_an_issue_is_named_once_however_often_it_is_mentioned(
     pull = home.open_pull(
         "Faster", "Fixes #1, closes: #1 and RESOLVED OCTO/chat#1; fix octo/docs#5, fix octo/docs#5", linked=("#1",)
     )
-    assert links.find(client, home.merge(pull.number), None) == Links(pull.number, (1,), ("octo/docs#5",))
+    assert found(client, home.merge(pull.number), None) == Links((pull.number,), (1,), ("octo/docs#5",))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,7 @@ def test_what_is_no_closing_keyword_closes_nothing(home: Repository, client: Cli
 def test_a_merge_into_another_branch_closes_nothing(home: Repository, client: Client) -> None:
     home.commit("a release", branch="release")
     pull = home.open_pull("Faster", "Fixes #1", base="release")
-    assert links.find(client, home.merge(pull.number), pull.number) == Links(pull.number, (), ())
+    assert found(client, home.merge(pull.number), pull.number) == Links((pull.number,), (), ())
 
 
 def test_a_token_that_may_not_ask_for_links_still_reads_the_keywords(
@@ -107,9 +114,9 @@ def test_links_that_github_failed_to_give_are_said_and_the_keywords_are_read(
     pull = home.open_pull("Faster", "Fixes #1", linked=("#2",))
     sha = home.merge(pull.number)
     github.fail("POST", "/graphql$", times=99)
-    found = links.find(client, sha, None)
-    assert (found.pull_request, found.issues) == (pull.number, (1,))
-    assert found.failed is not None
+    given = links.find(client, sha, None)
+    assert (given.pull_requests, given.issues) == ((pull.number,), (1,))
+    assert given.failed is not None
     assert links.find(Client(github.url, client.token, client.name, patience=0), sha, pull.number).failed is not None
 
 
