@@ -41,11 +41,11 @@ class Final(NamedTuple):
 
 
 class Others(NamedTuple):
-    """What other runs did on this commit since ours began: the final word of the last that began after it, and whether
-    there were any at all."""
+    """Other runs on this commit: the final word of the last that began after ours, and whether there is one that began
+    before ours and was not ended by then."""
 
     newer: Final | None
-    any: bool
+    older: bool
 
 
 class Gate:
@@ -75,7 +75,7 @@ class Gate:
     def others(self, turn: Turn) -> Others:
         """What runs beside ours did, by the statuses that they set: nobody can change or take back one of these."""
         if not self.url or not turn.number:
-            return Others(None, any=False)
+            return Others(None, older=False)
         path = f"/repos/{self.client.name}/commits/{self.sha}/statuses"
         found = self.client.json("statuses: read", "GET", path, per_page=100)
         rows = [each for each in found if each["context"] == self.context]  # newest first
@@ -88,9 +88,10 @@ class Gate:
                 if same and each["state"] != "pending":
                     top = rows[0]["target_url"] == each["target_url"] and rows[0]["state"] == each["state"]
                     final = Final(each["state"], str(each["description"] or ""), each["target_url"], top)
-                    return Others(final, any=True)
-        last = {each["target_url"]: each for each in reversed(theirs)}.values()
-        return Others(None, any=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
+                    return Others(final, older=False)
+        newer = {each["target_url"] for each in theirs if each["state"] == "pending" and each["id"] > turn.number}
+        last = {each["target_url"]: each for each in reversed(theirs) if each["target_url"] not in newer}.values()
+        return Others(None, older=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
 
     def begin_check(self) -> int:
         """Create the check as in progress, and give its id. One that may have been created is looked for first."""

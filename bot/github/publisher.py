@@ -7,7 +7,7 @@ The final status comes last of all that a run writes, so that whoever sees it ca
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from bot.github import gate, issues, links
@@ -114,8 +114,10 @@ class Publisher:
             after = self._others(turn)
             if after.newer is not None:
                 self._give_way(after.newer, work)
-            elif after.any:
+            elif after.older:
                 work.write()
+                # of two checks of one name GitHub shows the one that was completed last
+                self._end_check(replace(texts, annotations=()), turn)
         self.done.comment_url = work.url
         self.done.outcomes = list(work.outcomes.values())
         self.done.lines += [each.sentence for each in self.done.outcomes]
@@ -143,7 +145,7 @@ class Publisher:
         return self._where
 
     def _others(self, turn: Turn) -> Others:
-        return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, any=False)
+        return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)
 
     def _end_check(self, texts: Texts, turn: Turn) -> None:
         conclusion, summary = gate.CONCLUSIONS[texts.verdict], f"{turn.line}\n{texts.summary}"

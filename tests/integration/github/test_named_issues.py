@@ -48,6 +48,7 @@ def test_a_pull_request_that_is_named_like_an_issue_is_neither_closed_nor_commen
     github: StandIn, home: Repository
 ) -> None:
     other = home.open_pull("Somebody else's", "", head="other")
+    github.fail("POST", "/graphql$", times=9, status=403, body=DENIED)  # or GitHub says itself that it is no issue
     done = publish(github, home, merged(home, f"Fixes #{other.number}"))
     assert (other.state, home.comments_on(other.number)) == ("open", [])
     assert any(f"#{other.number} is a pull request" in line for line in done.lines)
