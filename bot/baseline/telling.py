@@ -44,10 +44,12 @@ def with_closed(candidate: Run, verdict: Verdict, issues: Iterable[int]) -> Run:
     """The candidate's run as it is kept: with what a stable verdict closes these issues on."""
     if verdict.verdict != "stable":
         return candidate
-    proof = Closed(commit=candidate.name[:MOST_LETTERS], probes=proving(verdict))
+    proof = Closed(commit=candidate.name[:MOST_LETTERS], finished=candidate.finished, probes=proving(verdict))
     new = {str(number): proof for number in issues} if proof.probes else {}
     kept = {number: each for number, each in candidate.closed.items() if number not in new} | new
-    return candidate.model_copy(update={"closed": dict(list(kept.items())[-MOST_ISSUES:])})
+    return candidate.model_copy(
+        update={"closed": dict(sorted(kept.items(), key=lambda each: each[1].finished)[-MOST_ISSUES:])}
+    )
 
 
 def proving(verdict: Verdict) -> tuple[str, ...]:

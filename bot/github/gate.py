@@ -41,11 +41,17 @@ class Final(NamedTuple):
 
 
 class Others(NamedTuple):
-    """Other runs on this commit: the final word of the last that began after ours, and whether there is one that began
+    """Other runs on this commit: the verdict of the last that began after ours and has one, and whether there is one that began
     before ours and was not ended by then."""
 
     newer: Final | None
     older: bool
+
+
+def word_of(state: str, description: str) -> str | None:
+    """The verdict that a status of ours says; None where the run ended without any."""
+    word = description.partition(":")[0].lower()
+    return word if STATES.get(word) == state else None
 
 
 class Gate:
@@ -85,7 +91,7 @@ class Gate:
                 continue
             for each in theirs:
                 same = each["target_url"] == begun["target_url"] and each["id"] > begun["id"]
-                if same and each["state"] != "pending":
+                if same and word_of(each["state"], str(each["description"] or "")):
                     top = rows[0]["target_url"] == each["target_url"] and rows[0]["state"] == each["state"]
                     final = Final(each["state"], str(each["description"] or ""), each["target_url"], top)
                     return Others(final, older=False)

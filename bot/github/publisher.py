@@ -250,11 +250,9 @@ class _Work:
                 self._comment(number, lambda number=number: self._sticky.on_issue(number, text))  # type: ignore[misc]
             if not self._places:
                 self._comment(None, lambda: self._sticky.on_commit(self.publisher.sha, text))
-        word = newer.description.partition(":")[0].lower()
-        if word not in gate.STATES or gate.STATES[word] != newer.state:
-            return  # it ended without a verdict, and settles nothing
-        for number in self.closing:
-            self._settle(number, word)
+        word = gate.word_of(newer.state, newer.description)
+        for number in self.closing if word else ():
+            self._settle(number, str(word))
 
     @property
     def _sticky(self) -> Sticky:

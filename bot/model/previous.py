@@ -47,9 +47,10 @@ class Previous(Value):
 
 
 class Closed(Value):
-    """What an issue was closed on: the commit that was proven, and the probes that were the proof."""
+    """What an issue was closed on: the commit that was proven, when that run ended, and the probes that were the proof."""
 
     commit: Name
+    finished: str = Field(pattern=TIME)
     probes: tuple[Name, ...] = Field(max_length=MOST_PROBES)
 
 

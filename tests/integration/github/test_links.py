@@ -1,11 +1,12 @@
 """A commit's pull request and issues are found as GitHub says, and by the merge's own words until GitHub says it."""
 
 import dataclasses
+import time
 
 import pytest
 
 from bot.github import links
-from bot.github.client import Client
+from bot.github.client import Client, Clock
 from bot.github.links import Links
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Repository, StandIn
@@ -126,3 +127,112 @@ def test_a_github_that_gives_nothing_is_an_error_and_not_a_commit_without_a_pull
     github.fail("GET", ASSOCIATED, times=99)
     with pytest.raises(GitHubError):
         links.find(client, home.branches["main"], None)
+
+
+def proofs(home: Repository, client: Client, body: str) -> Links:
+    pull = home.open_pull("Faster", body)
+    return links.find(client, home.merge(pull.number), None)
+
+
+@pytest.mark.parametrize(
+    ("body", "numbers"),
+    [
+        ("Proof: #1", (1,)),
+        ("text\n\n- proof: #1, #7 and #8", (1, 7, 8)),
+        ("Proof: octo/chat#1 #7", (1, 7)),
+        ("PROOF:#1&#7", (1, 7)),
+        ("Proof: #1, and #7 as well as #8", (1, 7)),
+        ("Proof: see #1", ()),
+        ("waterproof: #1", ()),
+        ("a Proof: #1", ()),
+        ("<!-- Proof: #1 -->", ()),
+        ("`Proof: #1`", ()),
+        ("Proof: #0x1", ()),
+    ],
+)
+def test_issues_that_are_named_with_proof_are_found(
+    github: StandIn, home: Repository, client: Client, body: str, numbers: tuple[int, ...]
+) -> None:
+    for number in (7, 8):
+        home.open_issue("Another", number=number)
+    seen = proofs(home, client, body)
+    assert (seen.issues, seen.elsewhere, seen.certain) == (numbers, (), frozenset())
+
+
+def test_issues_of_other_repositories_named_with_proof_are_elsewhere(home: Repository, client: Client) -> None:
+    assert proofs(home, client, "Proof: octo/docs#5").elsewhere == ("octo/docs#5",)
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_a_commits_own_words_name_issues_too(home: Repository, client: Client, squash: bool) -> None:
+    pull = home.open_pull("Faster\n\nProof: #1" if squash else "Faster")
+    sha = home.merge(pull.number, squash=squash)
+    assert links.find(client, sha, None).issues == ((1,) if squash else ())
+    assert links.find(client, home.commit("Mend it\n\nProof: #1"), None).issues == (1,)
+
+
+def test_a_merge_into_another_branch_proves_no_issue(home: Repository, client: Client) -> None:
+    home.commit("a release", branch="release")
+    pull = home.open_pull("Faster", "Proof: #1", base="release")
+    assert links.find(client, home.merge(pull.number), None).issues == ()
+
+
+def test_a_long_line_after_the_word_takes_no_time(home: Repository, client: Client) -> None:
+    began = time.monotonic()
+    for text in (" " * 60_000, "#1," * 20_000 + "x", "and " * 15_000, "a/" * 30_000, "proof: " * 8_000):
+        links._proofs(client, f"Proof: {text}!")
+    assert time.monotonic() - began < 2
+
+
+def test_a_commit_of_several_pull_requests_belongs_to_all_of_them(home: Repository, client: Client) -> None:
+    home.open_issue("Another", number=7)
+    first = home.open_pull("Faster", "Fixes #1")
+    second = home.open_pull("Faster, on top of it", "Fixes #7", head="more")
+    sha = home.merge(first.number)
+    home.merge(second.number, commit=sha)
+    seen = links.find(client, sha, None)
+    assert (seen.pull_requests, seen.issues) == ((first.number, second.number), (1, 7))
+
+
+@pytest.mark.parametrize("missed", [1, 3])
+def test_a_merge_that_github_has_not_taken_note_of_is_asked_for_again(
+    github: StandIn, home: Repository, missed: int
+) -> None:
+    """Neither the list nor the pull request itself knows of the merge yet."""
+    waited: list[float] = []
+    client = Client(github.url, github.token(home.full_name), home.full_name, clock=Clock(sleep=waited.append))
+    pull = home.open_pull("Faster", "Fixes #1")
+    sha = home.merge(pull.number)
+    github.fail("GET", ASSOCIATED, times=missed, status=200, body=[])
+    github.fail("GET", "/pulls/[0-9]+$", times=missed, status=404, body={"message": "Not Found"})
+    assert links.find(client, sha, None).pull_requests == (pull.number,)
+    assert waited == [1.0, 2.0, 4.0][:missed]
+
+
+def test_waiting_for_a_merge_ends_with_the_patience(github: StandIn, home: Repository) -> None:
+    waited: list[float] = []
+    clock = Clock(sleep=waited.append)
+    client = Client(github.url, github.token(home.full_name), home.full_name, patience=2.5, clock=clock)
+    pull = home.open_pull("Faster", "Fixes #1")
+    sha = home.merge(pull.number)
+    github.fail("GET", ASSOCIATED, times=9, status=200, body=[])
+    github.fail("GET", "/pulls/[0-9]+$", times=9, status=404, body={"message": "Not Found"})
+    assert links.find(client, sha, None).pull_requests == ()
+    assert waited == [1.0]
+
+
+@pytest.mark.parametrize("message", ["Mend it", "Mend it, see #1"])
+def test_a_direct_push_is_asked_for_once(github: StandIn, home: Repository, message: str) -> None:
+    waited: list[float] = []
+    client = Client(github.url, github.token(home.full_name), home.full_name, clock=Clock(sleep=waited.append))
+    links.find(client, home.commit(message), None)
+    assert (waited, github.count("GET", ASSOCIATED)) == ([], 1)
+
+
+def test_an_old_merge_is_asked_for_once(github: StandIn, home: Repository) -> None:
+    waited: list[float] = []
+    client = Client(github.url, github.token(home.full_name), home.full_name, clock=Clock(sleep=waited.append))
+    sha = home.commit("Merge pull request #99 from octo/topic")
+    home.commits[sha].date = "2020-01-01T00:00:00Z"
+    links.find(client, sha, None)
+    assert waited == []

@@ -1,5 +1,6 @@
 """A verdict's way to GitHub: one comment, a gate that is always closed, issues as the proof says, and no crash."""
 
+import dataclasses
 import io
 import re
 import zipfile
@@ -441,3 +442,64 @@ def test_a_proof_that_could_not_say_that_it_began_still_ends_in_one_closed_check
 
     assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
     assert len(home.statuses[-1].description or "") == 140
+
+
+def test_a_verdict_with_ten_linked_issues_takes_fewer_than_a_hundred_calls(
+    github: StandIn, home: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trap: a job has 1,000 requests an hour, and 80 a minute that create content."""
+    home.auto_close = False
+    numbers = [home.open_issue("It is slow").number for _ in range(10)]
+    sha = home.merge(home.open_pull("Mend it", "\n".join(f"Fixes #{number}" for number in numbers)).number)
+    said = publisher(github, home, sha)
+
+    said.begin()
+    said.publish(texts(), "stable")
+
+    written = [each for each in github.requests if each.method == "POST" and "graphql" not in each.path]
+    with capsys.disabled():
+        print(f"\n{len(github.requests)} calls for 10 linked issues, {len(written)} of them create content")
+    assert len(github.requests) < 70
+    assert len(written) < 80
+    assert {home.issues[number].state for number in numbers} == {"closed"}
+    assert [len(ours(home, number)) for number in numbers] == [1] * 10
+
+
+def test_every_pull_request_of_the_commit_gets_the_verdict(github: StandIn, home: Repository) -> None:
+    first, second = home.open_pull("Mend it"), home.open_pull("Mend more", head="more")
+    sha = home.merge(first.number)
+    home.merge(second.number, commit=sha)
+
+    publisher(github, home, sha).publish(texts(), "stable")
+
+    assert [len(ours(home, each.number)) for each in (first, second)] == [1, 1]
+
+
+def test_who_deploys_with_a_record_has_it_closed_with_the_address_and_what_was_kept(
+    github: StandIn, home: Repository
+) -> None:
+    sha, _, _ = merged(home)
+    said = publisher(github, home, sha)
+
+    said.begin()
+    said.publish(dataclasses.replace(texts(), url="https://chat.example", kept="sha256:" + "a" * 64), "stable")
+
+    (only,) = home.deployments.values()
+    assert [each.state for each in only.statuses] == ["in_progress", "success"]
+    assert only.statuses[-1].environment_url == "https://chat.example"
+    assert only.statuses[-1].description.endswith("a" * 64)
+
+
+def test_a_github_that_comes_back_within_its_own_limits_gets_the_whole_verdict(
+    github: StandIn, home: Repository
+) -> None:
+    """Trap: 403 and 429 are both signs of a limit, and say how long it is."""
+    sha, pull, issue = merged(home)
+    github.fail("*", ".", times=1, status=429, retry_after=1)
+    github.fail("POST", "/comments$", times=1, status=403, retry_after=1)
+
+    said = publisher(github, home, sha)
+    said.begin()
+    said.publish(texts(), "stable")
+
+    assert (len(ours(home, pull)), len(ours(home, issue)), home.statuses[-1].state) == (1, 1, "success")
