@@ -51,11 +51,11 @@ class Annotation:
 
 
 def of(findings: Iterable[Finding], place: Callable[[Finding], Place | None]) -> tuple[Annotation, ...]:
-    """An annotation for each finding that is bad or was not measured, and that has a place; worst first as they come."""
+    """An annotation for each finding that is bad, or should have been measured and was not, and that has a place."""
     found = []
     for each in findings:
         bad = each.status in ("broken", "regressed")
-        if each.waiver is not None or not (bad or each.status == "not measured"):
+        if each.waiver is not None or not (bad or (each.status == "not measured" and each.severity != "info")):
             continue
         where = place(each)
         if where is not None:

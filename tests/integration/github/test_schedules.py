@@ -80,7 +80,7 @@ class Schedule:
             times = self.chosen.randrange(1, min(left, 3) + 1)
             left -= times
             method, path = self.chosen.choice(PLACES)
-            skip = self.chosen.randrange(6)
+            skip = self.chosen.randrange(4)
             self.github.fail(method, path, times=times, skip=skip, **self.chosen.choice(KINDS))
         self.turns.run({name: lambda name=name: self._begin_and_publish(name) for name in names})  # type: ignore[misc]
         self.github.heal()
