@@ -192,9 +192,11 @@ class Client:
 
     def _sleep(self, seconds: float, waited: float, said: str) -> None:
         """Wait; a try that failed slowly was waiting too. `said` is what is waited out."""
-        self._patience -= seconds + waited
-        if self._patience < 0:
+        self._patience -= waited
+        # a wait that is not begun uses nothing up: what else is to be done may need a short one
+        if seconds > self._patience:
             raise GitHubError(f"{said}, and did not recover in the time that there is for waiting")
+        self._patience -= seconds
         self.clock.sleep(seconds)
 
 

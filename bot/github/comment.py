@@ -87,7 +87,7 @@ class Sticky:
     def on_commit(self, sha: str, body: str) -> Written:
         """Write it on a commit that no pull request brought in."""
         commit = self.client.repository.get_commit(sha)
-        return self._write("contents: write", commit.get_comments, commit.create_comment, body)
+        return self._write("contents: read", commit.get_comments, commit.create_comment, body)
 
     def _write(
         self, permission: str, comments: Callable[[], Iterable[Any]], create: Callable[[str], Any], body: str

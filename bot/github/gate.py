@@ -41,8 +41,8 @@ class Final(NamedTuple):
 
 
 class Others(NamedTuple):
-    """Other runs on this commit: the verdict of the last that began after ours and has one, and whether there is one that began
-    before ours and was not ended by then."""
+    """Other runs on this commit: the verdict of the last that began after ours and has one, and whether there is one that
+    began before ours and was not ended by then."""
 
     newer: Final | None
     older: bool

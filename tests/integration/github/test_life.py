@@ -130,3 +130,24 @@ def test_a_job_that_was_killed_has_its_deployment_record_closed(github: StandIn,
     assert job.run("post", **state).returncode == 0
     assert [each.state for each in home.deployments[made].statuses] == ["in_progress", "error"]
     assert home.statuses[-1].state == "error"
+
+
+def test_a_github_that_lets_nobody_comment_for_an_hour_gets_all_else_and_the_verdict_is_saved(
+    github: StandIn, url: str, tmp_path: Path
+) -> None:
+    home = github.repository("example/shop")
+    job = Job(github, home, tmp_path, SPEC.format(url=url))
+    github.fail("POST", "/comments$", times=99, status=403, retry_after=3600)
+
+    ended = job.run()
+
+    assert ended.returncode == 4
+    assert "the comment on the commit" in ended.stdout
+    assert "the verdict, first run, is in" in ended.stdout
+    assert "FIRST RUN" in ended.stdout
+    assert (job.said["verdict"], job.said["exit-code"]) == ("first run", "4")
+    assert (job.workspace / job.said["proof-path"]).exists()
+    assert home.statuses[-1].state == "success"
+    assert [each.status for each in home.check_runs.values()] == ["completed"]
+    assert job.run("post").returncode == 0
+    assert home.statuses[-1].state == "success"

@@ -11,7 +11,7 @@ from bot.github.client import Client
 from bot.github.comment import marker
 from bot.github.event import Activity
 from bot.github.publisher import Publisher, Texts
-from tests.github_stand_in import Repository, StandIn
+from tests.github_stand_in import StandIn
 from tests.github_stand_in.limits import Limits
 from tests.github_stand_in.state import CheckRun
 from tests.integration.github.schedules import Time, Turns, without_sockets
