@@ -20,6 +20,10 @@ from bot.github.client import Clock
 from tests.github_stand_in import StandIn
 
 
+BURSTS = (1, 1, 1, 2, 4, 8, 30)
+"""How many requests one run sends while the other stands still: a whole publication fits between two requests of it."""
+
+
 class Turns:
     """Lets the threads of several runs send their requests one at a time, whose turn it is by lot."""
 
@@ -63,12 +67,16 @@ class Turns:
             each.start()
         ready.wait()
         names = {each.ident: name for name, each in threads.items()}
+        next_one, burst = 0, 0
         with self.changed:
             while self.alive:
                 self.changed.wait_for(lambda: self.waiting == self.alive)
                 if self.waiting:
-                    # by name, since what a thread is called by the machine differs from run to run
-                    next_one = self.chosen.choice(sorted(self.waiting, key=lambda ident: names[ident]))
+                    if burst == 0 or next_one not in self.waiting:
+                        # by name, since what a thread is called by the machine differs from run to run
+                        next_one = self.chosen.choice(sorted(self.waiting, key=lambda ident: names[ident]))
+                        burst = self.chosen.choice(BURSTS)
+                    burst -= 1
                     self.order.append(names[next_one])
                     self.waiting.discard(next_one)
                     self.changed.notify_all()
