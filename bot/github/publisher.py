@@ -13,16 +13,16 @@ from typing import Literal, TypeVar
 from bot.github import gate, issues, links
 from bot.github.annotations import Annotation
 from bot.github.client import MISREAD, Client, Denied
-from bot.github.comment import Sticky, Written, marker
+from bot.github.comment import Sticky, marker
 from bot.github.deployments import Deployments
 from bot.github.event import Activity
 from bot.github.gate import Final, Gate, Others
 from bot.github.issues import IssueOutcome
 from bot.github.links import Links
+from bot.github.places import Places, numbers_of
 from bot.github.turn import Turn
 from bot.model import Lapse
 from bot.model.errors import GitHubError
-from bot.safety.escape import code_span
 
 _T = TypeVar("_T")
 MOST_LAPSES = 10
@@ -92,11 +92,11 @@ class Publisher:
             GitHubError: GitHub was out of reach for some of it.
         """
         self.done = Publication()
-        where = self._links() or Links(_numbers(self.activity.pull_request), (), ())
+        where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
         turn = self.turn or Turn(self.client.now(), 0)
-        work = _Work(self, texts, close, where, turn)
+        work = Places(self, texts, close, where, turn)
         before = self._others(turn)
         if before.newer is not None:
             self._give_way(before.newer, None)
@@ -154,7 +154,7 @@ class Publisher:
             lambda: self.gate.end_check(self.check, conclusion, texts.title, summary, annotations=texts.annotations),
         )
 
-    def _give_way(self, newer: Final, work: "_Work | None") -> None:
+    def _give_way(self, newer: Final, work: "Places | None") -> None:
         """A run that began after this one has ended: its word stands wherever ours would."""
         line = f"a newer run of this commit has the word: {newer.url}"
         self.done.lines.append(line)
@@ -201,95 +201,3 @@ class Publisher:
         except MISREAD as error:
             self.done.failed.append(f"{what}: GitHub's answer is not as GitHub describes it: {type(error).__name__}")
         return None
-
-
-class _Work:
-    """What is written in places that several runs may write to: comments, and the states of issues."""
-
-    def __init__(
-        self, publisher: Publisher, texts: Texts, close: Literal["stable", "never"], where: Links, turn: Turn
-    ) -> None:
-        self.publisher = publisher
-        self.texts = texts
-        self.close: Literal["stable", "never"] = close
-        self.pulls = where.pull_requests
-        self.turn = turn
-        self.closing: tuple[int, ...] = ()
-        self.lapses: dict[int, Lapse] = {}
-        self.url: str | None = None
-        self.outcomes: dict[int, IssueOutcome] = {}
-
-    @property
-    def _places(self) -> tuple[int, ...]:
-        asked = _numbers(self.publisher.activity.issue)
-        return tuple(dict.fromkeys((*self.pulls, *self.closing, *asked, *self.lapses)))
-
-    def write(self) -> None:
-        """Write the comments, and settle the issues. Done again it changes only what somebody else wrote meanwhile."""
-        superseded = set()
-        for number in self._places:
-            body = f"{self.turn.line}\n{self._note(number)}{self.texts.comment}"
-            written = self._comment(number, lambda number=number, body=body: self._sticky.on_issue(number, body))  # type: ignore[misc]
-            if written is not None and written.superseded:
-                superseded.add(number)
-                self._say(f"#{number} shows the verdict of a run that began later")
-        if not self._places:
-            body = f"{self.turn.line}\n{self.texts.comment}"
-            self._comment(None, lambda: self._sticky.on_commit(self.publisher.sha, body))
-        for number in self.closing:
-            if number not in superseded:
-                self._settle(number, self.texts.verdict)
-        for number in self.lapses:
-            if number not in superseded:
-                self._settle(number, "unstable")
-
-    def restore(self, newer: Final, text: str | None) -> None:
-        """Put back what a newer run wrote, where this one wrote over it."""
-        if text is not None:
-            for number in self._places:
-                self._comment(number, lambda number=number: self._sticky.on_issue(number, text))  # type: ignore[misc]
-            if not self._places:
-                self._comment(None, lambda: self._sticky.on_commit(self.publisher.sha, text))
-        word = gate.word_of(newer.state, newer.description)
-        for number in self.closing if word else ():
-            self._settle(number, str(word))
-
-    @property
-    def _sticky(self) -> Sticky:
-        return self.publisher.sticky
-
-    def _comment(self, number: int | None, act: Callable[[], Written]) -> Written | None:
-        place = f"#{number}" if number is not None else "the commit"
-        written = self.publisher.attempt(f"the comment on {place}", act)
-        if written is not None:
-            self.url = self.url or written.url
-        return written
-
-    def _settle(self, number: int, verdict: str) -> None:
-        client = self.publisher.client
-        outcome = self.publisher.attempt(f"issue #{number}", lambda: issues.settle(client, number, verdict, self.close))
-        if outcome is not None:
-            first = self.outcomes.get(number)
-            # done twice, the second time says only that it was done
-            if first is None or first.after != outcome.after:
-                self.outcomes[number] = outcome
-
-    def _note(self, number: int) -> str:
-        """Why an issue that nobody named now is reopened."""
-        lapse = self.lapses.get(number)
-        if lapse is None:
-            return ""
-        probes = ", ".join(code_span(each) for each in lapse.probes)
-        one = len(lapse.probes) == 1
-        return (
-            f"**Reopened:** this was closed on what {code_span(lapse.proven[:12])} was shown to do, and at"
-            f" {code_span(self.publisher.sha[:12])} {probes} {'is' if one else 'are'} broken or worse.\n\n"
-        )
-
-    def _say(self, line: str) -> None:
-        if line not in self.publisher.done.lines:
-            self.publisher.done.lines.append(line)
-
-
-def _numbers(number: int | None) -> tuple[int, ...]:
-    return () if number is None else (number,)

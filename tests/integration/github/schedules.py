@@ -19,7 +19,6 @@ from requests import ConnectionError as Reset
 from bot.github.client import Clock
 from tests.github_stand_in import StandIn
 
-
 BURSTS = (1, 1, 1, 2, 4, 8, 30)
 """How many requests one run sends while the other stands still: a whole publication fits between two requests of it."""
 

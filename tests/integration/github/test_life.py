@@ -91,6 +91,9 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
     fourth = push("4", "/search")
     assert fourth.said["verdict"] == "unstable"
     assert (issue.state, issue.state_reason) == ("open", "reopened")
+    assert [each.sha for each in home.comments.values() if each.sha][-1] == home.branches["main"], (
+        "the verdict is there too"
+    )
     (again,) = home.comments_on(issue.number)
     assert again.id == shown.id
     assert "**Reopened:**" in again.body
