@@ -48,7 +48,7 @@ class Deployments:
 
     def begin(self) -> int:
         """Record that it is under way, and give the record's number. One that may have been made is looked for first."""
-        payload = {"format": FORMAT, "service": self.service, "run": self.run_url}
+        payload = self._payload()
         body = {
             "ref": self.sha,
             "environment": self.environment,
@@ -91,7 +91,10 @@ class Deployments:
         )
         if self.run_url is None:
             return None
-        return next((int(each["id"]) for each in found if _said(each).get("run") == self.run_url), None)
+        return next((int(each["id"]) for each in found if _said(each) == self._payload()), None)
+
+    def _payload(self) -> dict[str, Any]:
+        return {"format": FORMAT, "service": self.service, "run": self.run_url}
 
     def _status(self, number: int, state: State, description: str, url: str | None) -> None:
         """The newest status counts, so that a repeated one is harmless."""

@@ -55,14 +55,14 @@ def word_of(state: str, description: str) -> str | None:
 
 
 class Gate:
-    """The status and the check of one commit and environment."""
+    """The status and the check of one commit and one target: `service / environment`."""
 
-    def __init__(self, client: Client, sha: str, environment: str, url: str | None) -> None:
+    def __init__(self, client: Client, sha: str, target: str, url: str | None) -> None:
         self.client = client
         self.sha = sha
         self.url = url
-        self.context = f"stability-proof / {environment}"[:255]
-        self.name = f"Stability Proof report ({environment})"
+        self.context = f"stability-proof / {target}"[:255]
+        self.name = f"Stability Proof report ({target})"
 
     def status(self, state: State, description: str, url: str | None = None) -> Turn:
         """Set the status, and say when GitHub took it. A repeated one is harmless: the newest counts."""

@@ -62,7 +62,7 @@ class Publisher:
         self.client = client
         self.activity = activity
         self.sha = sha
-        self.gate = Gate(client, sha, environment, run_url)
+        self.gate = Gate(client, sha, f"{service} / {environment}", run_url)
         self.sticky = Sticky(client, marker(service, environment))
         self.deployments = Deployments(client, sha, service, environment, run_url)
         self.done = Publication()

@@ -148,3 +148,30 @@ def test_begun_by_two_and_written_by_the_older_first_ends_in_the_newer_one(githu
     newer.publish(texts("newer", "inconclusive"), "stable")
     assert [github.count("PATCH", f"/check-runs/{each.check}$") for each in (older, newer)] == [1, 2]
     assert (home.statuses[-1].state, home.issues[1].state) == ("error", "open")
+
+
+def test_two_services_of_one_workflow_run_keep_out_of_each_others_way(github: StandIn, home: Repository) -> None:
+    sha = home.merge(2)
+    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
+    both = [Publisher(client, Activity(sha, "pushed"), sha, name, "staging", "https://ci.invalid/1") for name in "ab"]
+    for each in both:
+        each.begin()
+    both[1].publish(texts("b", "stable"), "never")
+    both[0].publish(texts("a", "unstable"), "never")
+    assert {each.context: each.state for each in home.statuses} == {
+        "stability-proof / a / staging": "failure",
+        "stability-proof / b / staging": "success",
+    }
+    assert [each.conclusion for each in home.check_runs.values()] == ["failure", "success"]
+    assert [each.statuses[-1].state for each in home.deployments.values()] == ["failure", "success"]
+    assert len(home.comments_on(2)) == 2
+
+
+def test_a_service_killed_beside_another_closes_its_own(github: StandIn, home: Repository) -> None:
+    sha = home.merge(2)
+    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
+    for name in "ab":
+        Publisher(client, Activity(sha, "pushed"), sha, name, "staging", "https://ci.invalid/1").begin()
+    Publisher(client, Activity(sha, "x"), sha, "a", "staging", "https://ci.invalid/1").abandon("It was stopped")
+    assert [each.status for each in home.check_runs.values()] == ["completed", "in_progress"]
+    assert [each.statuses[-1].state for each in home.deployments.values()] == ["error", "in_progress"]
