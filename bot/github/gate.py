@@ -4,7 +4,7 @@ Their names differ: a status and a check of one name would both be required. The
 runner's token can land in another workflow's suite.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bot.github.annotations import Annotation
@@ -20,6 +20,8 @@ TEXT = 65_535
 MOST_ANNOTATIONS = 50
 """In one request (GitHub's OpenAPI, `checks/update`); more are added by further ones."""
 TRIES = 6
+MOST_PAGES = 10
+"""Of statuses: GitHub takes 1,000 of one name."""
 State = Literal["pending", "success", "failure", "error"]
 STATES: dict[str, State] = {"stable": "success", "first run": "success", "unstable": "failure", "inconclusive": "error"}
 CONCLUSIONS = {
@@ -82,9 +84,7 @@ class Gate:
         """What runs beside ours did, by the statuses that they set: nobody can change or take back one of these."""
         if not self.url or not turn.number:
             return Others(None, older=False)
-        path = f"/repos/{self.client.name}/commits/{self.sha}/statuses"
-        found = self.client.json("statuses: read", "GET", path, per_page=100)
-        rows = [each for each in found if each["context"] == self.context]  # newest first
+        rows = list(self._statuses(turn))
         theirs = [each for each in rows if each["target_url"] and each["target_url"] != self.url]
         for begun in theirs:
             if begun["state"] != "pending" or begun["id"] < turn.number:
@@ -98,6 +98,15 @@ class Gate:
         newer = {each["target_url"] for each in theirs if each["state"] == "pending" and each["id"] > turn.number}
         last = {each["target_url"]: each for each in reversed(theirs) if each["target_url"] not in newer}.values()
         return Others(None, older=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
+
+    def _statuses(self, turn: Turn) -> Iterator[dict[str, Any]]:
+        """The statuses of our name, newest first, at least back to our turn: other programs set statuses too."""
+        path = f"/repos/{self.client.name}/commits/{self.sha}/statuses"
+        for page in range(1, MOST_PAGES + 1):
+            found = self.client.json("statuses: read", "GET", path, per_page=100, page=page)
+            yield from (each for each in found if each["context"] == self.context)
+            if len(found) < 100 or found[-1]["id"] < turn.number:
+                return
 
     def begin_check(self) -> int:
         """Create the check as in progress, and give its id. One that may have been created is looked for first."""

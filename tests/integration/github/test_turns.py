@@ -175,3 +175,19 @@ def test_a_service_killed_beside_another_closes_its_own(github: StandIn, home: R
     Publisher(client, Activity(sha, "x"), sha, "a", "staging", "https://ci.invalid/1").abandon("It was stopped")
     assert [each.status for each in home.check_runs.values()] == ["completed", "in_progress"]
     assert [each.statuses[-1].state for each in home.deployments.values()] == ["error", "in_progress"]
+
+
+def test_a_commit_with_hundreds_of_other_statuses_hides_no_newer_run(github: StandIn, home: Repository) -> None:
+    sha = home.merge(2)
+    older, newer = run(github, home, sha, "older"), run(github, home, sha, "newer")
+    older.begin()
+    newer.begin()
+    newer.publish(texts("newer", "unstable"), "stable")
+    ours = home.statuses[-1]
+    for _ in range(250):
+        home.statuses.append(ours.model_copy(update={"id": github.world.number(), "context": "ci", "state": "success"}))
+
+    done = older.publish(texts("older", "stable"), "stable")
+
+    assert done.lines == ["a newer run of this commit has the word: https://ci.invalid/newer"]
+    assert shown(home, 2) == ["## newer"]
