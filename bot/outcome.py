@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
+from bot.baseline.telling import with_closed, with_previous
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
@@ -21,7 +23,7 @@ RESULTS = ("verdict.json", "comment.md", "summary.md", "report.txt", "report.htm
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, and where its proof is."""
+    """A verdict, and where its proof is. `kept` is the digest of the run as a store has it; None where none has it."""
 
     verdict: Verdict
     candidate: Run
@@ -30,6 +32,7 @@ class Outcome:
     proof: Path
     proof_digest: str
     remarks: tuple[str, ...]
+    kept: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -42,7 +45,8 @@ class Request:
     """All that one pass of the pipeline needs.
 
     `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
-    that is kept of this pass; `state` the folder in which a target remembers what it did between passes.
+    that is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds
+    the issues that a stable verdict closes; it is asked once there is one.
     """
 
     spec: Spec
@@ -53,6 +57,7 @@ class Request:
     store: Store
     vantage: str
     workflow_run: str | None = None
+    issues: Callable[[], tuple[int, ...]] = tuple
 
 
 def make_room(out: Path) -> None:
@@ -105,10 +110,14 @@ async def keep(
         return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
     try:
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)
+        issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
+        kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
+        digest = kept.model_copy(update={"provenance": None}).fingerprint()
     except WorkError as error:
+        digest = None
         remarks += (f"this run was not kept as a baseline: {error}",)
-    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
+    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, digest)
 
 
 def keep_partial(out: Path, candidate: Run, baseline: Run | None) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import rollback
 from bot.baseline.resuming import carried_on
+from bot.baseline.telling import told_by
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.judge import by_date, judge, watch, with_accepted
@@ -91,7 +92,7 @@ class _Pass:
             self.release = await self._release(self.deployed)
             candidate, baseline = await self._observe(self.deployed, previous)
             candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})
-            candidate = candidate.model_copy(update={"accepted": self.accepted})
+            candidate = told_by(self.last, candidate).model_copy(update={"accepted": self.accepted})
             verdict = self._judge(candidate, baseline)
             candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
         return await keep(self.request, verdict, candidate, baseline, self.remarks)

@@ -7,6 +7,8 @@ is unknown the caller looks again; and all waiting together has one bound.
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.model.errors import GitHubError
@@ -23,6 +25,15 @@ SECONDARY = 60.0
 """Seconds to wait at a secondary limit that says no time of its own (docs.github.com, "Rate limits for the REST API")."""
 MISREAD = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What comes of reading an answer that is not as GitHub describes it: a proxy's page, say, with the status 200."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How time passes: tests have a time of their own, in which nobody waits."""
+
+    sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
+    monotonic: Callable[[], float] = lambda: time.monotonic()
+    time: Callable[[], float] = lambda: time.time()
 
 
 class Denied(GitHubError):
@@ -57,12 +68,15 @@ class Missing(GitHubError):
 class Client:
     """One repository. `patience` bounds, in seconds, all the waiting of this client together."""
 
-    def __init__(self, api_url: str, token: str, repository: str, *, patience: float = 120.0) -> None:
+    def __init__(
+        self, api_url: str, token: str, repository: str, *, patience: float = 120.0, clock: Clock | None = None
+    ) -> None:
         if not token:
             raise GitHubError("there is no token: give `github-token`")
         self.api_url = api_url
         self.token = token
         self.name = repository
+        self.clock = clock or Clock()
         self._patience = patience
         self._github: Github | None = None
 
@@ -90,10 +104,35 @@ class Client:
         """The repository, without asking for it."""
         return self.github.get_repo(self.name)
 
+    def now(self) -> str:
+        """The time as GitHub writes it: UTC, whole seconds."""
+        return datetime.fromtimestamp(self.clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def wait(self, seconds: float) -> bool:
+        """Give GitHub time to catch up; False, at once, where none is left for waiting."""
+        if self._patience < seconds:
+            return False
+        self._patience -= seconds
+        self.clock.sleep(seconds)
+        return True
+
+    def pause(self, attempt: int) -> bool:
+        """The wait before the next try of what was tried so often (from 0) without an answer to go by."""
+        return self.wait(PAUSES[min(attempt, len(PAUSES) - 1)])
+
     def json(self, permission: str, verb: str, path: str, **parameters: Any) -> Any:
         """One REST call that PyGithub has no method for; it must be repeatable."""
         _, data = self.call(
             permission, lambda: self.github.requester.requestJsonAndCheck(verb, path, parameters=parameters or None)
+        )
+        return data
+
+    def send(self, permission: str, path: str, body: Any, *, repeatable: bool) -> Any:
+        """One POST that PyGithub has no method for."""
+        _, data = self.call(
+            permission,
+            lambda: self.github.requester.requestJsonAndCheck("POST", path, input=body),
+            repeatable=repeatable,
         )
         return data
 
@@ -109,7 +148,7 @@ class Client:
         from requests import RequestException
 
         for pause in (*PAUSES, None):
-            began = time.monotonic()
+            began = self.clock.monotonic()
             try:
                 return act()
             except GithubException as error:
@@ -126,7 +165,7 @@ class Client:
             except MISREAD as error:
                 said = f"GitHub's answer is not as GitHub describes it: {type(error).__name__}: {str(error)[:100]}"
                 raise (GitHubError if repeatable else Unsure)(said) from error
-            self._sleep(wait, time.monotonic() - began, said)
+            self._sleep(wait, self.clock.monotonic() - began, said)
         raise GitHubError("GitHub cannot be reached")
 
     def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
@@ -136,7 +175,7 @@ class Client:
         about_rates = re.search("rate limit|abuse detection", said, re.IGNORECASE)
         limited = status == 429 or (status == 403 and (about_rates is not None or "retry-after" in headers))
         if limited and pause is not None:
-            return _asked_for(headers)
+            return _asked_for(headers, self.clock.time())
         if limited:
             raise GitHubError(f"GitHub's rate limit is used up: {said}")
         if status >= 500 and not repeatable:
@@ -153,10 +192,12 @@ class Client:
 
     def _sleep(self, seconds: float, waited: float, said: str) -> None:
         """Wait; a try that failed slowly was waiting too. `said` is what is waited out."""
-        self._patience -= seconds + waited
-        if self._patience < 0:
+        self._patience -= waited
+        # a wait that is not begun uses nothing up: what else is to be done may need a short one
+        if seconds > self._patience:
             raise GitHubError(f"{said}, and did not recover in the time that there is for waiting")
-        time.sleep(seconds)
+        self._patience -= seconds
+        self.clock.sleep(seconds)
 
 
 def _said(error: Any) -> str:
@@ -165,9 +206,9 @@ def _said(error: Any) -> str:
     return str(message or error)[:300]
 
 
-def _asked_for(headers: dict[str, str]) -> float:
+def _asked_for(headers: dict[str, str], now: float) -> float:
     if headers.get("retry-after", "").isdigit():
         return float(headers["retry-after"])
     if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
-        return max(1.0, float(headers["x-ratelimit-reset"]) - time.time())
+        return max(1.0, float(headers["x-ratelimit-reset"]) - now)
     return SECONDARY

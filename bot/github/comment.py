@@ -1,10 +1,12 @@
 """The one comment that a verdict has in each place: found by marker and author, edited in place, never a second one."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bot.github.client import Client, Denied, Missing, Unsure
+from bot.github.turn import turn_of
 from bot.model.errors import GitHubError
 
 LIMIT = 65_536
@@ -12,16 +14,25 @@ LIMIT = 65_536
 ACTIONS = "github-actions[bot]"
 ROOM = 400
 """Characters that a cut text keeps for its ending."""
-TRIES = 4
+TRIES = 6
+
+
+class Written(NamedTuple):
+    """Where the comment is, and whether it shows the verdict of a run that began later."""
+
+    url: str
+    superseded: bool
 
 
 class _Comment(Protocol):
+    id: int
     body: str
     html_url: str
 
     @property
     def user(self) -> Any: ...
     def edit(self, body: str) -> None: ...
+    def delete(self) -> None: ...
 
 
 def marker(service: str, environment: str) -> str:
@@ -45,6 +56,8 @@ class Sticky:
             GitHubError: GitHub did not say. Then nothing may be written: whoever does not know its own comment makes a
                 second one.
         """
+        if self._author is None and self.client.token.startswith("ghs_"):
+            self._author = self._app()  # the token of an app, which has no user to ask for
         if self._author is None:
             try:
                 self._author = self.client.call("metadata: read", lambda: self.client.github.get_user().login)
@@ -66,43 +79,58 @@ class Sticky:
         # REST says github-actions[bot] of what GraphQL may call github-actions
         return name.removesuffix("[bot]") + "[bot]"
 
-    def on_issue(self, number: int, body: str) -> str:
-        """Write it on an issue or a pull request, and give its URL."""
+    def on_issue(self, number: int, body: str) -> Written:
+        """Write it on an issue or a pull request. `body` begins with the line of its run's turn."""
         issue = self.client.repository.get_issue(number)
         return self._write("issues: write", issue.get_comments, issue.create_comment, body)
 
-    def on_commit(self, sha: str, body: str) -> str:
-        """Write it on a commit that no pull request brought in, and give its URL."""
+    def on_commit(self, sha: str, body: str) -> Written:
+        """Write it on a commit that no pull request brought in."""
         commit = self.client.repository.get_commit(sha)
-        return self._write("contents: write", commit.get_comments, commit.create_comment, body)
+        return self._write("contents: read", commit.get_comments, commit.create_comment, body)
 
     def _write(
         self, permission: str, comments: Callable[[], Iterable[Any]], create: Callable[[str], Any], body: str
-    ) -> str:
+    ) -> Written:
+        """Look, write, and after a creation look again: two runs at once may both have found no comment."""
         text = fitting(f"{self.key}\n{body}")
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
             mine = self.client.call(permission, lambda: self._mine(comments()))
-            if mine is not None:
-                try:
-                    return self._edit(permission, mine, text)
-                except Missing:
-                    continue  # somebody deleted it meanwhile
             try:
-                return self.client.call(permission, lambda: _url(create(text)), repeatable=False)
+                if mine:
+                    return self._settle(permission, mine, text)
+                self.client.call(permission, lambda: _url(create(text)), repeatable=False)
+            except Missing:
+                if not mine:
+                    raise
+                # somebody deleted it meanwhile
             except Unsure:
-                continue  # it may be there: look again before it is sent again
+                # it may have been done: look again before it is sent again
+                self.client.pause(attempt)
         raise GitHubError("GitHub would not take the comment")
 
-    def _edit(self, permission: str, comment: _Comment, text: str) -> str:
-        if comment.body != text:
-            self.client.call(permission, lambda: comment.edit(text))
-        return comment.html_url
+    def _settle(self, permission: str, mine: list[_Comment], text: str) -> Written:
+        """The oldest of our comments stays, and holds the verdict of the run that began last."""
+        oldest, *others = mine
+        now = self.client.now()
+        newest = max(mine, key=lambda each: turn_of(each.body, now))
+        superseded = turn_of(newest.body, now) > turn_of(text, now)
+        wanted = newest.body if superseded else text
+        if oldest.body != wanted:
+            self.client.call(permission, lambda: oldest.edit(wanted), repeatable=False)
+        for each in others:
+            with contextlib.suppress(Missing):
+                self.client.call(permission, each.delete)
+        return Written(oldest.html_url, superseded)
 
-    def _mine(self, comments: Iterable[_Comment]) -> _Comment | None:
-        for each in comments:
-            if (each.body or "").startswith(self.key) and each.user is not None and each.user.login == self.author:
-                return each
-        return None
+    def _mine(self, comments: Iterable[_Comment]) -> list[_Comment]:
+        """Ours, oldest first."""
+        found = [
+            each
+            for each in comments
+            if (each.body or "").startswith(self.key) and each.user is not None and each.user.login == self.author
+        ]
+        return sorted(found, key=lambda each: each.id)
 
 
 def fitting(text: str) -> str:

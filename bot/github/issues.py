@@ -1,4 +1,4 @@
-"""What a verdict does to the issues that the pull request closes.
+"""What a verdict does to the issues that a change closes, or that an earlier change was shown to have mended.
 
 GitHub itself closes them at the merge, before anything was proven. So a stable verdict confirms or closes; an unstable or
 inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. An issue
@@ -28,18 +28,11 @@ class IssueOutcome:
 
 def settle(client: Client, number: int, verdict: str, close: Literal["stable", "never"]) -> IssueOutcome:
     """Bring one issue into the state that the verdict calls for. Doing it again changes nothing."""
-
-    def complete() -> "Issue":
-        found = client.repository.get_issue(number)
-        found.complete()
-        return found
-
-    issue = client.call("issues: read", complete)
-    before, reason = issue.state, issue.state_reason
+    issue = _issue(client, number)
+    before = issue.state
     if issue.pull_request is not None:
         return IssueOutcome(number, before, before, f"#{number} is a pull request, and stays {before}")
-    if before == "closed" and reason in KEPT:
-        words = str(reason).replace("_", " ")
+    if (words := _set_aside(issue)) is not None:
         return IssueOutcome(number, before, before, f"#{number} stays closed: somebody closed it as {words}")
     if verdict == "stable":
         if before == "closed":
@@ -58,14 +51,36 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
 
 def there(client: Client, number: int) -> str | None:
     """Why a number that somebody wrote is no issue of this repository; None when it is one."""
+    try:
+        issue = _issue(client, number)
+    except Missing:
+        return f"#{number} is named as closed by this change, and there is no such issue"
+    return f"#{number} is a pull request, and is not settled" if issue.pull_request is not None else None
 
+
+def gone(client: Client, number: int) -> str | None:
+    """Why an issue that was closed on a proof is not reopened though the proof no longer holds; None when it is."""
+    try:
+        issue = _issue(client, number)
+    except Missing:
+        return f"#{number} is not here any more"
+    if issue.pull_request is not None:
+        return f"#{number} is a pull request, and is not reopened"
+    if (words := _set_aside(issue)) is not None:
+        return f"#{number} stays closed: somebody closed it as {words}"
+    return None
+
+
+def _set_aside(issue: "Issue") -> str | None:
+    """As what somebody closed it, where that was not because it is done."""
+    aside = issue.state == "closed" and issue.state_reason in KEPT
+    return str(issue.state_reason).replace("_", " ") if aside else None
+
+
+def _issue(client: Client, number: int) -> "Issue":
     def complete() -> "Issue":
         found = client.repository.get_issue(number)
         found.complete()
         return found
 
-    try:
-        issue = client.call("issues: read", complete)
-    except Missing:
-        return f"#{number} is named as closed by this change, and there is no such issue"
-    return f"#{number} is a pull request, and is not settled" if issue.pull_request is not None else None
+    return client.call("issues: read", complete)

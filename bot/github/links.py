@@ -1,24 +1,30 @@
-"""What a commit belongs to: the pull request that brought it in, and the issues that this one closes."""
+"""What a commit belongs to: the pull requests that brought it in, and the issues that these close or name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
 from bot.model.errors import GitHubError
 
-if TYPE_CHECKING:
-    from github.PullRequest import PullRequest
-
 CLOSING = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE
 )
 """GitHub's closing keywords: docs.github.com, "Linking a pull request to an issue"."""
+PROOF = re.compile(r"^[ \t]*(?:[-*+][ \t]+)?proof:", re.IGNORECASE | re.MULTILINE)
+"""Our own word, at the start of a line: the issues after it get the verdict, and GitHub does not close them at the merge."""
+ANOTHER = re.compile(r"(?:[ \t,&]|\band\b)*(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE)
 NAMED = re.compile(r"(?:^Merge pull request #(\d+) from )|(?:\(#(\d+)\)$)", re.MULTILINE)
 SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|^(`{3,}).*?(?:^\1|\Z)|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 """What GitHub reads no keyword in: comments (the hints of a template), fences and code."""
+CATCHING_UP = (1.0, 2.0, 4.0)
+"""Seconds between looks for the pull request of a merge that GitHub has not taken note of yet."""
+FRESH = 15 * 60.0
+"""Seconds after which GitHub has surely taken note of a merge."""
+MOST_PULLS = 5
 QUERY = """
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
@@ -31,52 +37,80 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+Reference = tuple[str, int]
+"""(repository, number)."""
 
 
 @dataclass(frozen=True)
 class Links:
     """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
 
-    `failed` says why GitHub did not give all the issues; those that the pull request's own words name are here even so.
+    `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
+    why GitHub did not give all the issues; those that the pull request's own words name are here even so.
     """
 
-    pull_request: int | None
+    pull_requests: tuple[int, ...]
     issues: tuple[int, ...]
     elsewhere: tuple[str, ...]
     failed: str | None = None
+    certain: frozenset[int] = frozenset()
+
+
+class _Pull(NamedTuple):
+    number: int
+    body: str
+    to_default: bool
+
+
+class _Commit(NamedTuple):
+    message: str
+    parents: int
+    age: float
 
 
 def find(client: Client, commit: str, number: int | None) -> Links:
-    """The pull request that introduced the commit, and the issues that it closes.
+    """The pull requests that introduced the commit, and the issues that they close or name.
 
     Raises:
         GitHubError: GitHub is out of reach.
     """
-    pull = _pull_request(client, commit, number)
-    if pull is None:
-        return _of_commit(client, commit)
-    failed = None
-    named = _keywords(client, pull)
-    try:
-        references = _references(client, pull.number)
-        # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
-        named = [each for each in named if each[0].lower() != client.name.lower()]
-    except GitHubError as error:
-        failed = None if isinstance(error, Denied | Missing) else str(error)
-        references = []
-    return Links(pull.number, *_sorted(client, (*references, *named)), failed)
+    seen = _commit(client, commit)
+    pulls = _pulls(client, commit, number, seen)
+    if not pulls:
+        return _of_commit(client, commit, seen)
+    failed: str | None = None
+    certain: list[Reference] = []
+    named: list[Reference] = []
+    for pull in pulls:
+        written = list(_keywords(client, pull))
+        try:
+            certain += _references(client, pull.number)
+            # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
+            written = [each for each in written if each[0].lower() != client.name.lower()]
+        except GitHubError as error:
+            failed = failed if isinstance(error, Denied | Missing) else str(error)
+        named += written
+        if pull.to_default:
+            named += _proofs(client, SHOWN.sub("", pull.body))
+    if seen is not None and any(pull.to_default for pull in pulls):
+        named += _proofs(client, seen.message)
+    here, elsewhere = _sorted(client, (*certain, *named))
+    known, _ = _sorted(client, certain)
+    return Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known))
 
 
-def _of_commit(client: Client, commit: str) -> Links:
+def _of_commit(client: Client, commit: str, seen: _Commit | None) -> Links:
     """What a commit that no pull request brought in closes: GitHub reads its message once it is on the default branch."""
+    if seen is None:
+        return Links((), (), ())
+    named = [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(seen.message)]
+    named += _proofs(client, seen.message)
     try:
-        message = client.call("contents: read", lambda: client.repository.get_commit(commit).commit.message)
-        named = [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(message)]
         if not named or not _on_default_branch(client, commit):
-            return Links(None, (), ())
+            return Links((), (), ())
     except Missing:
-        return Links(None, (), ())
-    return Links(None, *_sorted(client, named))
+        return Links((), (), ())
+    return Links((), *_sorted(client, named))
 
 
 def _on_default_branch(client: Client, commit: str) -> bool:
@@ -87,7 +121,7 @@ def _on_default_branch(client: Client, commit: str) -> bool:
     return compared["status"] in ("ahead", "identical")
 
 
-def _sorted(client: Client, references: Iterable[tuple[str, int]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _sorted(client: Client, references: Iterable[Reference]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The issues of this repository, and those of others; each once."""
     here: dict[int, None] = {}
     elsewhere: dict[str, None] = {}
@@ -99,58 +133,102 @@ def _sorted(client: Client, references: Iterable[tuple[str, int]]) -> tuple[tupl
     return tuple(here), tuple(elsewhere)
 
 
-def _pull_request(client: Client, commit: str, number: int | None) -> "PullRequest | None":
+def _commit(client: Client, commit: str) -> _Commit | None:
+    """What the commit says of itself; None where the token cannot see it."""
+    path = f"/repos/{client.name}/commits/{commit}"
+
+    def read() -> _Commit:
+        _, data = client.github.requester.requestJsonAndCheck("GET", path)
+        made = (data["commit"]["committer"] or {}).get("date")
+        age = client.clock.time() - datetime.fromisoformat(made).timestamp() if made else FRESH
+        return _Commit(str(data["commit"]["message"]), len(data["parents"]), age)
+
+    try:
+        return client.call("contents: read", read)
+    except (Denied, Missing):
+        return None
+
+
+def _pulls(client: Client, commit: str, number: int | None, seen: _Commit | None) -> list[_Pull]:
+    """The pull requests that the commit is the merge of. GitHub takes note of a merge in its own time: until then the
+    commit's own words say which it was, and a fresh merge is asked for again a few times."""
     if number is not None:
-        return _pull(client, number)
-
-    def introduced() -> int | None:
-        pulls = client.repository.get_commit(commit).get_pulls()
-        return next((each.number for each in pulls if each.merged_at and each.merge_commit_sha == commit), None)
-
-    try:
-        merged = client.call("pull-requests: read", introduced)
-    except Missing:
-        merged = None
-    if merged is not None:
-        return _pull(client, merged)
-    # GitHub catches up in its own time: until then the merge commit's own words say which it was
-    try:
-        message = client.call("contents: read", lambda: client.repository.get_commit(commit).commit.message)
-    except Missing:
-        return None
-    named = NAMED.search(message)
-    if named is None:
-        return None
-    found = _pull(client, int(named[1] or named[2]))
-    return found if found is not None and found.merge_commit_sha == commit else None
+        found = _pull(client, number)
+        return [_shown(found)] if found else []
+    for pause in (*CATCHING_UP, None):
+        if merged := _introduced(client, commit):
+            return merged
+        named = NAMED.search(seen.message) if seen else None
+        claimed = _pull(client, int(named[1] or named[2])) if named else None
+        if claimed is not None and claimed["merge_commit_sha"] == commit:
+            return [_shown(claimed)]
+        # a merge may not be known yet; what claims the number of a pull request that was merged as another commit is none
+        waits = seen is not None and -FRESH < seen.age < FRESH and (seen.parents > 1 or named is not None)
+        if claimed is not None and claimed["merged_at"]:
+            waits = False
+        if not waits or pause is None or not client.wait(pause):
+            break
+    return []
 
 
-def _pull(client: Client, number: int) -> "PullRequest | None":
-    def complete() -> "PullRequest":
-        found = client.repository.get_pull(number)
-        found.complete()
-        return found
+def _introduced(client: Client, commit: str) -> list[_Pull]:
+    path = f"/repos/{client.name}/commits/{commit}/pulls"
+
+    def read() -> list[_Pull]:
+        _, data = client.github.requester.requestJsonAndCheck("GET", path, parameters={"per_page": 100})
+        if not isinstance(data, list):
+            raise TypeError("no list of pull requests")
+        return [_shown(each) for each in data if each["merged_at"] and each["merge_commit_sha"] == commit]
 
     try:
-        return client.call("pull-requests: read", complete)
+        return client.call("pull-requests: read", read)[:MOST_PULLS]
     except Missing:
-        return None
-
-
-def _keywords(client: Client, pull: "PullRequest") -> list[tuple[str, int]]:
-    if pull.base.ref != pull.base.repo.default_branch:
         return []
-    return [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(SHOWN.sub("", pull.body or ""))]
 
 
-def _references(client: Client, number: int) -> list[tuple[str, int]]:
+def _pull(client: Client, number: int) -> dict[str, Any] | None:
+    path = f"/repos/{client.name}/pulls/{number}"
+
+    def read() -> dict[str, Any]:
+        _, data = client.github.requester.requestJsonAndCheck("GET", path)
+        _shown(data)
+        return {"merged_at": data["merged_at"], "merge_commit_sha": data["merge_commit_sha"], **data}
+
+    try:
+        return client.call("pull-requests: read", read)
+    except Missing:
+        return None
+
+
+def _shown(data: dict[str, Any]) -> _Pull:
+    base = data["base"]
+    return _Pull(int(data["number"]), str(data["body"] or ""), base["ref"] == base["repo"]["default_branch"])
+
+
+def _keywords(client: Client, pull: _Pull) -> Iterator[Reference]:
+    if pull.to_default:
+        for owner, issue in CLOSING.findall(SHOWN.sub("", pull.body)):
+            yield owner or client.name, int(issue)
+
+
+def _proofs(client: Client, text: str) -> list[Reference]:
+    found = []
+    for line in PROOF.finditer(text):
+        one = ANOTHER.match(text, line.end())
+        while one is not None:
+            found.append((one[1] or client.name, int(one[2])))
+            one = ANOTHER.match(text, one.end())
+    return found
+
+
+def _references(client: Client, number: int) -> list[Reference]:
     owner, _, name = client.name.partition("/")
-    found: list[tuple[str, int]] = []
+    found: list[Reference] = []
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[tuple[str, int]], str | None]:
+        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None]:
             _, data = client.github.requester.graphql_query(QUERY, given)
             listed = data["data"]["repository"]["pullRequest"]["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]

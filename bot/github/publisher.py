@@ -1,29 +1,45 @@
-"""Putting one verdict where it belongs; what a permission is missing for is left out, with one line that says which."""
+"""Putting one verdict where it belongs; what a permission is missing for is left out, with one line that says which.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+Two runs may be about one commit at once, and the older may end last. Each looks at the statuses of the commit, which can
+only be added to, before it writes and once it has written: the one that began last has the word. An older one that finds
+the newer one's end repeats it wherever it wrote; a newer one that finds an older one about writes once more what it wrote.
+The final status comes last of all that a run writes, so that whoever sees it can rely on the rest.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from bot.github import gate, issues, links
+from bot.github.annotations import Annotation
 from bot.github.client import MISREAD, Client, Denied
 from bot.github.comment import Sticky, marker
+from bot.github.deployments import Deployments
 from bot.github.event import Activity
-from bot.github.gate import Gate
+from bot.github.gate import Final, Gate, Others
 from bot.github.issues import IssueOutcome
+from bot.github.links import Links
+from bot.github.places import Places, numbers_of
+from bot.github.turn import Turn
+from bot.model import Lapse
 from bot.model.errors import GitHubError
 
 _T = TypeVar("_T")
+MOST_LAPSES = 10
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A verdict as GitHub shows it."""
+    """A verdict as GitHub shows it. `url` is where the service answers, `kept` the digest of the run as it is kept."""
 
     verdict: str
     comment: str
     status: str
     title: str
     summary: str
+    annotations: Sequence[Annotation] = ()
+    url: str | None = None
+    kept: str | None = None
 
 
 @dataclass
@@ -46,75 +62,134 @@ class Publisher:
         self.client = client
         self.activity = activity
         self.sha = sha
-        self.gate = Gate(client, sha, environment, run_url)
+        self.gate = Gate(client, sha, f"{service} / {environment}", run_url)
         self.sticky = Sticky(client, marker(service, environment))
+        self.deployments = Deployments(client, sha, service, environment, run_url)
         self.done = Publication()
         self.check: int | None = None
+        self.deployment: int | None = None
+        self.turn: Turn | None = None
+        self._where: Links | None = None
 
     def begin(self) -> None:
         """Say that the proof is under way. Nothing here is worth stopping for."""
-        self._try("the status", lambda: self.gate.status("pending", "The proof is under way"))
+        self.turn = self._try("the status", lambda: self.gate.status("pending", "The proof is under way"))
         self.check = self._try("the check", self.gate.begin_check)
+        self.deployment = self._try("the deployment record", self.deployments.begin)
 
-    def publish(self, texts: Texts, close: Literal["stable", "never"]) -> Publication:
-        """Write the comments, the status, the check, and settle the issues. All that can be done is done.
+    def closes(self) -> tuple[int, ...]:
+        """The issues that a stable verdict closes. Never an error: `publish` says what could not be found out."""
+        where = self._links()
+        return () if where is None else tuple(each for each in where.issues if each not in where.pull_requests)
+
+    def publish(
+        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+    ) -> Publication:
+        """Write the comments, settle the issues, end the check, the deployment record and the status. All that can be
+        done is done. `lapses` are issues that earlier changes closed, on probes that are bad now.
 
         Raises:
             GitHubError: GitHub was out of reach for some of it.
         """
         self.done = Publication()
-        found = self._try("the pull request", lambda: links.find(self.client, self.sha, self.activity.pull_request))
-        where = found or links.Links(self.activity.pull_request, (), ())
+        where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
-        closing = self._issues(tuple(number for number in where.issues if number != where.pull_request))
-        self._comments(texts, where.pull_request, closing)
-        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
-        conclusion = gate.CONCLUSIONS[texts.verdict]
-        self._try("the check", lambda: self.gate.end_check(self.check, conclusion, texts.title, texts.summary))
-        for number in closing:
-            outcome = self._try(
-                f"issue #{number}",
-                lambda number=number: issues.settle(self.client, number, texts.verdict, close),  # type: ignore[misc]
-            )
-            if outcome is not None:
-                self.done.outcomes.append(outcome)
-                self.done.lines.append(outcome.sentence)
+        turn = self.turn or Turn(self.client.now(), 0)
+        work = Places(self, texts, close, where, turn)
+        before = self._others(turn)
+        if before.newer is not None:
+            self._give_way(before.newer, None)
+        else:
+            work.closing = tuple(self._closing(where))
+            work.lapses = dict(self._lapsed(lapses or {}, work.closing))
+            work.write()
+            self._end_check(texts, turn)
+        self._try(
+            "the deployment record",
+            lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
+        )
+        if before.newer is None:
+            self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+            after = self._others(turn)
+            if after.newer is not None:
+                self._give_way(after.newer, work)
+            elif after.older:
+                work.write()
+                # of two checks of one name GitHub shows the one that was completed last
+                self._end_check(replace(texts, annotations=()), turn)
+        self.done.comment_url = work.url
+        self.done.outcomes = list(work.outcomes.values())
+        self.done.lines += [each.sentence for each in self.done.outcomes]
         self.done.lines += [f"{each} is in another repository, and is not written to" for each in where.elsewhere]
+        self.done.denied = list(dict.fromkeys(self.done.denied))
         if self.done.failed:
             raise GitHubError(f"the verdict could not be put on GitHub: {'; '.join(dict.fromkeys(self.done.failed))}")
         return self.done
 
     def abandon(self, reason: str) -> None:
         """Close what `begin` opened, when there will be no verdict."""
-        self._try("the status", lambda: self.gate.status("error", reason))
         self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
+        self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
+        self._try("the status", lambda: self.gate.status("error", reason))
 
-    def _issues(self, named: tuple[int, ...]) -> tuple[int, ...]:
+    def attempt(self, what: str, act: Callable[[], _T]) -> _T | None:
+        """Do one thing; what keeps it from being done is noted, and stops nothing else."""
+        return self._try(what, act)
+
+    def _links(self) -> Links | None:
+        if self._where is None:
+            self._where = self._try(
+                "the pull request", lambda: links.find(self.client, self.sha, self.activity.pull_request)
+            )
+        return self._where
+
+    def _others(self, turn: Turn) -> Others:
+        return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)
+
+    def _end_check(self, texts: Texts, turn: Turn) -> None:
+        conclusion, summary = gate.CONCLUSIONS[texts.verdict], f"{turn.line}\n{texts.summary}"
+        self._try(
+            "the check",
+            lambda: self.gate.end_check(self.check, conclusion, texts.title, summary, annotations=texts.annotations),
+        )
+
+    def _give_way(self, newer: Final, work: "Places | None") -> None:
+        """A run that began after this one has ended: its word stands wherever ours would."""
+        line = f"a newer run of this commit has the word: {newer.url}"
+        self.done.lines.append(line)
+        theirs = self._try("the check of the newer run", lambda: self.gate.ended_by(newer.url))
+        conclusion, title, summary = theirs or ("cancelled", "A newer run has the word", line)
+        self._try("the check", lambda: self.gate.end_check(self.check, conclusion, title, summary))
+        if work is not None:
+            work.restore(newer, summary if theirs else None)
+        if not newer.on_top:
+            self._try("the status", lambda: self.gate.status(newer.state, newer.description, newer.url))
+
+    def _closing(self, where: Links) -> Iterator[int]:
         """Those that are issues. A number that somebody mistyped, or that is a pull request, is said and left alone."""
-        found: list[int] = []
-        for number in named:
+        for number in self.closes() if self._where else where.issues:
+            if number in where.certain:
+                yield number
+                continue
             before = len(self.done.failed) + len(self.done.denied)
             why = self._try(f"issue #{number}", lambda number=number: issues.there(self.client, number))  # type: ignore[misc]
             if why is not None:
                 self.done.lines.append(why)
             elif len(self.done.failed) + len(self.done.denied) == before:
-                found.append(number)
-        return tuple(found)
+                yield number
 
-    def _comments(self, texts: Texts, pull_request: int | None, closing: tuple[int, ...]) -> None:
-        asked = (self.activity.issue,) if self.activity.issue is not None else ()
-        places = [number for number in dict.fromkeys((pull_request, *closing, *asked)) if number is not None]
-        for number in places:
-            url = self._try(
-                f"the comment on #{number}",
-                lambda number=number: self.sticky.on_issue(number, texts.comment),  # type: ignore[misc]
-            )
-            self.done.comment_url = self.done.comment_url or url
-        if not places:
-            self.done.comment_url = self._try(
-                "the comment on the commit", lambda: self.sticky.on_commit(self.sha, texts.comment)
-            )
+    def _lapsed(self, lapses: Mapping[int, Lapse], closing: Sequence[int]) -> Iterator[tuple[int, Lapse]]:
+        """Those that are to be reopened. What this change closes itself is settled by its verdict."""
+        for number, lapse in list(lapses.items())[-MOST_LAPSES:]:
+            if number in closing:
+                continue
+            before = len(self.done.failed) + len(self.done.denied)
+            why = self._try(f"issue #{number}", lambda number=number: issues.gone(self.client, number))  # type: ignore[misc]
+            if why is not None:
+                self.done.lines.append(why)
+            elif len(self.done.failed) + len(self.done.denied) == before:
+                yield number, lapse
 
     def _try(self, what: str, act: Callable[[], _T]) -> _T | None:
         try:

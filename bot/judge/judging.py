@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from bot.judge import checks, coverage, drift, paired, rules, series, waiving
+from bot.judge import checks, coverage, drift, paired, rules, series, since, waiving
 from bot.judge.basis import BLOCKING, Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
@@ -56,6 +56,7 @@ def judge(candidate: Run, baseline: Run | None, policy: Policy, spec_digest: str
         findings=tuple(findings),
         waivers=active,
         exercised=coverage.of(candidate, baseline),
+        since=since.the_last(candidate.previous, findings),
         inputs=inputs,
         seed=int(digest(inputs.to_json()).removeprefix("sha256:")[:8], 16),
     )

@@ -4,6 +4,7 @@ from bot.model.carried import Carried, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.mark import Mark
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
+from bot.model.previous import Closed, Lapse, Previous, Since, Told
 from bot.model.progress import Progress, SeriesKey, Watch
 from bot.model.run import Provenance, Reference, Run, Subject
 from bot.model.value import Value, canonical, digest, finite, six, strict_json
@@ -17,6 +18,7 @@ __all__ = [
     "Carried",
     "Cell",
     "Check",
+    "Closed",
     "Comparison",
     "Coverage",
     "Evidence",
@@ -25,11 +27,13 @@ __all__ = [
     "Fact",
     "Finding",
     "Inputs",
+    "Lapse",
     "Mark",
     "Observation",
     "Odds",
     "Past",
     "PastSeries",
+    "Previous",
     "Progress",
     "Provenance",
     "Readiness",
@@ -39,9 +43,11 @@ __all__ = [
     "Series",
     "SeriesKey",
     "Severity",
+    "Since",
     "State",
     "Status",
     "Subject",
+    "Told",
     "Value",
     "Verdict",
     "Waiver",

@@ -8,6 +8,7 @@ from bot.model.carried import Carried
 from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.mark import Mark
 from bot.model.observation import Evidence, Observation
+from bot.model.previous import MOST_ISSUES, Closed, Number, Previous
 from bot.model.value import Value
 from bot.model.waiver import MOST_WAIVERS, Waiver
 
@@ -50,11 +51,12 @@ class Run(Value):
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
     first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
-    revisions have left to this one. `accepted` is what maintainers have accepted by comment: of this run, or of one
-    before it.
+    revisions have left to this one. `previous` is the last verdict: in a run that is judged the one before it, in a kept
+    run its own. `closed` says what issues were closed on, by their numbers. `accepted` is what maintainers have accepted by
+    comment: of this run, or of one before it.
     """
 
-    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "accepted"})
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "closed", "accepted"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -69,6 +71,8 @@ class Run(Value):
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
     carried: Carried | None = None
     accepted: tuple[Waiver, ...] = Field(default=(), max_length=MOST_WAIVERS)
+    previous: Previous | None = None
+    closed: dict[Number, Closed] = Field(default_factory=dict, max_length=MOST_ISSUES)
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field
 from bot.model.carried import Odds
 from bot.model.history import TIME
 from bot.model.observation import Severity
+from bot.model.previous import Since
 from bot.model.run import Provenance, Subject
 from bot.model.value import Value
 from bot.model.waiver import Waiver
@@ -109,7 +110,7 @@ class Verdict(Value):
     """One verdict on one candidate. Findings are in the order in which a reader needs them: worst first.
 
     `side_by_side` says whether the baseline was measured in the same session. `rules` are the policy's rules that
-    fired, in words, the deciding one first.
+    fired, in words, the deciding one first. `since` says what is another than in the verdict before.
     """
 
     format: Literal["stability-proof/verdict@1"] = "stability-proof/verdict@1"
@@ -126,5 +127,6 @@ class Verdict(Value):
     findings: tuple[Finding, ...]
     waivers: tuple[Waiver, ...] = ()
     exercised: Coverage | None = None
+    since: Since | None = None
     inputs: Inputs
     seed: int

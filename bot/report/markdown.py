@@ -36,14 +36,15 @@ def _document(verdict: Verdict, links: Links, limit: int) -> str:
     sections = text.split(SECTION)
     last = sections.pop()
     dropped = 0
-    while len(sections) > 1 and sum(map(len, sections)) + len(last) > limit - 200:
-        sections.pop()
-        dropped += 1
+    while len(sections) > 1 and sum(map(len, sections)) + len(last) > limit - 800:
+        dropped += bool(sections.pop().strip())
+    where = link(Markdown("the full report"), links.proof or links.run or "")
     if dropped:
-        sections.append(f"*{dropped} sections were left out for their length: they are in the full report.*\n\n")
+        what = words.count(dropped, "section was", "sections were")
+        sections.append(f"*{what} left out for length: see {where}.*\n\n")
     whole = "".join([*sections, last])
     if len(whole) > limit:
-        whole = f"{sections[0].split('###')[0]}*The rest was left out for its length: it is in the full report.*\n"
+        whole = f"{sections[0].split('###')[0]}*The rest was left out for its length: see {where}.*\n"
     return whole[:limit]
 
 

@@ -21,6 +21,10 @@ def text(verdict: Verdict) -> str:
         words.answered(verdict),
         *filter(None, [words.exercised(verdict)]),
     ]
+    if verdict.since is not None:
+        lines.append(f"Since the last run ({words.told(verdict.since.last)}): {words.last_run(verdict.since)}.")
+        for what, names, more in words.changes(verdict.since):
+            lines.append(f"  {what}: {', '.join(names)}" + (f" and {more} more" if more else ""))
     rolled = words.rollback(verdict)
     lines += [rolled[1]] if rolled else []
     for title, findings in (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from bot.model import Finding, Verdict, Waiver
+from bot.model import Finding, Told, Verdict, Waiver
 from bot.report import words
 
 
@@ -101,6 +101,12 @@ class View:
     def timed(self) -> tuple[Finding, ...]:
         """Series that were compared with the revision before."""
         return tuple(each for each in self.verdict.findings if each.comparison is not None and not _is_drift(each))
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """The verdicts before this one, newest first."""
+        since = self.verdict.since
+        return (since.last, *since.earlier) if since else ()
 
     @property
     def groups(self) -> tuple[Group, ...]:

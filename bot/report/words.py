@@ -2,7 +2,7 @@
 
 import math
 
-from bot.model import Comparison, Finding, Verdict
+from bot.model import Comparison, Finding, Since, Told, Verdict
 
 MARKS = {
     "regressed": "❌",
@@ -211,6 +211,31 @@ def exercised(verdict: Verdict) -> str:
         here = seen.operations - len(seen.untouched)
         parts.append(f"{here} of {count(seen.operations, 'OpenAPI operation', 'OpenAPI operations')}")
     return f"Exercised: {'; '.join(parts)}." if parts else ""
+
+
+def last_run(since: Since) -> str:
+    """What is another than in the last verdict, in one sentence without its names."""
+    counts = [
+        (len(since.fixed), "fixed"),
+        (len(since.new), "new"),
+        (len(since.still), "still bad"),
+        (len(since.lost), "bad then and not measured now"),
+    ]
+    said = [f"{number} {what}" for number, what in counts if number]
+    if not since.compared:
+        return "more was bad then than is remembered, so nothing is claimed"
+    return ", ".join(said) or "nothing was fixed, and nothing is newly bad"
+
+
+def changes(since: Since) -> tuple[tuple[str, tuple[str, ...], int], ...]:
+    """(what happened, the first names, how many more) for each kind of change that there is."""
+    kinds = (("Fixed", since.fixed), ("New", since.new), ("Still bad", since.still), ("Not measured now", since.lost))
+    return tuple((what, names[:6], max(0, len(names) - 6)) for what, names in kinds if names)
+
+
+def told(one: Told) -> str:
+    """A verdict of before, in a few words."""
+    return f"{one.verdict} at {one.called}, {one.finished[:10]}"
 
 
 def rollback(verdict: Verdict) -> tuple[bool, str] | None:

@@ -33,6 +33,7 @@ def after(environment: Environment) -> int:
             environment.run_url,
         )
         publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
+        publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
         publisher.abandon("The job was stopped before there was a verdict")
         for line in (*publisher.done.denied, *publisher.done.failed):
             say(line)

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from bot import pipeline, report
+from bot.baseline.telling import lapses
 from bot.commands import until_signalled
-from bot.github import commands
+from bot.github import annotations, commands
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publication, Texts
@@ -50,7 +51,7 @@ class Proof:
         self._save(begun="true", state=str((self.ground.out / "state").resolve()))
         if self.publisher:
             self.publisher.begin()
-            self._save(check=str(self.publisher.check or ""))
+            self._save(check=str(self.publisher.check or ""), deployment=str(self.publisher.deployment or ""))
         try:
             make_room(self.ground.out)
             outcome = until_signalled(pipeline.run(self._request(), say))
@@ -72,7 +73,8 @@ class Proof:
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
         if self.publisher:
             try:
-                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close)
+                lapsed = lapses(outcome.candidate.closed, verdict)
+                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
             except GitHubError as error:
                 sys.stdout.write(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
@@ -115,7 +117,16 @@ class Proof:
             status=report.status_line(verdict),
             title=report.check_title(verdict),
             summary=report.comment(verdict, links),
+            annotations=annotations.of(verdict.findings, annotations.in_the_spec(self.spec.text, self._spec_path())),
+            url=verdict.candidate.url,
+            kept=outcome.kept,
         )
+
+    def _spec_path(self) -> str:
+        """The spec's path from the root of the checkout, as annotations name it."""
+        path = (self.ground.home / self.environment.inputs.get("spec", "stability.yml")).resolve()
+        root = next((each for each in path.parents if (each / ".git").exists()), Path.cwd())
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
     def _request(self) -> Request:
         return Request(
@@ -127,6 +138,7 @@ class Proof:
             store=self.ground.store(),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
+            issues=self.publisher.closes if self.publisher else tuple,
         )
 
     def _save(self, **values: str) -> None:

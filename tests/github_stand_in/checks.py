@@ -106,8 +106,9 @@ def _list(request: Request) -> Answer:
         and query.get("app_id") in (None, 15368)
     ]
     if query.get("filter", "latest") == "latest":
+        # by the time at which it was completed, says GitHub; what is still open is newer than what is not
         newest: dict[str, CheckRun] = {}
-        for each in rows:
+        for each in sorted(rows, key=lambda each: (each.completed_at or "9", each.id), reverse=True):
             newest.setdefault(each.name, each)
         rows = list(newest.values())
     return page(request, rows, lambda each: check_view(request.site, repository, each), "check_runs")

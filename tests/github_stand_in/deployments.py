@@ -163,7 +163,8 @@ def _add(request: Request, deployment: Deployment, state: str) -> DeploymentStat
 def _retire_others(request: Request, deployment: Deployment) -> None:
     for each in request.repository.deployments.values():
         ended = each.statuses and each.statuses[-1].state == "success"
-        same = each.environment == deployment.environment and each is not deployment
+        # prior ones only, as GitHub has it
+        same = each.environment == deployment.environment and each.id < deployment.id
         if ended and same and not (each.transient or each.production):
             _add(request, each, "inactive")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync, parse, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, build_schema, execute_sync, parse, validate
 
 from tests.github_stand_in.routing import Answer, Json, Refusal, Site
 from tests.github_stand_in.state import Comment, Issue, Token, User, now
@@ -20,6 +20,16 @@ SCHEMA = Path(__file__).parent / "openapi" / "github.graphql"
 @functools.cache
 def _schema() -> GraphQLSchema:
     return build_schema(SCHEMA.read_text())
+
+
+@functools.lru_cache(maxsize=64)
+def _checked(query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """A query that was read, and what in it is not in GitHub's schema."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return DocumentNode(definitions=()), [error]
+    return document, validate(_schema(), document)
 
 
 class Refused(GraphQLError):
@@ -39,15 +49,12 @@ def execute(site: Site, token: Token | None, body: bytes) -> tuple[Answer, Viola
         query, variables = request["query"], request.get("variables")
     except (ValueError, KeyError, TypeError):
         raise Refusal(400, "Problems parsing JSON") from None
-    try:
-        errors = validate(_schema(), parse(query))
-    except GraphQLError as error:
-        errors = [error]
+    document, errors = _checked(query)
     if errors:
         text = f"GraphQL: {errors[0].message}"
         return Answer(200, {"errors": [_error(each) for each in errors]}), Violation(text)
     view = _View(site, token)
-    result = graphql_sync(_schema(), query, view.root(), variable_values=variables)
+    result = execute_sync(_schema(), document, view.root(), variable_values=variables)
     answer: dict[str, Json] = {"data": result.data}
     if result.errors:
         answer["errors"] = [_error(each) for each in result.errors]

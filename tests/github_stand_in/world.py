@@ -171,7 +171,8 @@ class Repository(Thing):
             repository, _, number = name.partition("#")
             found.append((repository, int(number)))
         unique = dict.fromkeys(found)
-        return [(name, number) for name, number in unique if self._world.issue(name, number)]
+        issues = [(each, self._world.issue(*each)) for each in unique]
+        return [each for each, found in issues if found and not found.pull]
 
     def merge(self, number: int, *, commit: str | None = None, by: str | None = None, squash: bool = False) -> str:
         """Merge a pull request as GitHub does: the merge commit's SHA. Linked issues close, unless that is off.

@@ -95,7 +95,10 @@ def test_every_linked_issue_needs_its_own_keyword(
 def test_graphql_pages_linked_issues_of_several_repositories(github: StandIn, repository: Repository) -> None:
     github.repository("octo/other").open_issue("Over there", number=7)
     github.repository("octo/secret", private=True).open_issue("Nobody sees it", number=8)
-    pull = repository.open_pull("More", "Fixes #128 fixes octo/other#7 fixes octo/secret#8", linked=("#129",))
+    linked = repository.open_issue("By hand").number
+    pull = repository.open_pull(
+        "More", "Fixes #128 #129 fixes octo/other#7 fixes octo/secret#8", linked=(f"#{linked}",)
+    )
     found, after = [], None
     with client(github) as made:
         while True:
@@ -106,7 +109,7 @@ def test_graphql_pages_linked_issues_of_several_repositories(github: StandIn, re
             if not connection["pageInfo"]["hasNextPage"]:
                 break
             after = connection["pageInfo"]["endCursor"]
-    assert found == [("octo/chat", 128), ("octo/other", 7), ("octo/chat", 129)]
+    assert found == [("octo/chat", 128), ("octo/other", 7), ("octo/chat", linked)]
 
 
 def test_graphql_answers_an_unknown_query_with_an_error_never_with_silence(

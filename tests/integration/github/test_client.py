@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bot.github.client import SECONDARY, Client, Denied, Missing, Unsure
+from bot.github.client import SECONDARY, Client, Clock, Denied, Missing, Unsure
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Repository, StandIn
 from tests.integration.servers import unused_url
@@ -182,3 +182,24 @@ def test_an_answer_that_github_never_gives_is_an_error_and_no_crash(
             client.call("issues: read", lambda: [each.body for each in issue.get_comments()])
     with pytest.raises(Unsure):
         client.call("issues: write", lambda: issue.create_comment("hello").html_url.upper(), repeatable=False)
+
+
+def test_a_wait_that_was_too_long_to_begin_leaves_the_time_for_short_ones(github: StandIn, client: Client) -> None:
+    github.fail("GET", "/issues/1$", status=403, retry_after=3600)
+    with pytest.raises(GitHubError, match="did not recover"):
+        title(client)
+    github.fail("GET", "/issues/1$", times=1)
+    assert title(client) == "It is slow"
+
+
+def test_time_can_be_a_tests_own(github: StandIn, repository: Repository) -> None:
+    waited: list[float] = []
+    client = Client(
+        github.url, github.token(repository.full_name), repository.full_name, clock=Clock(sleep=waited.append)
+    )
+    github.fail("GET", "/issues/1$", status=429, retry_after=100)
+    assert title(client) == "It is slow"
+    assert waited == [100.0]
+    assert client.wait(30.0) is False
+    assert client.wait(10.0)
+    assert waited == [100.0, 10.0]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.github.annotations import Annotation, Place
 from bot.github.client import Client
 from bot.github.gate import CONCLUSIONS, STATES, Gate
 from tests.github_stand_in import Repository, StandIn
@@ -68,7 +69,8 @@ def test_a_check_that_may_have_been_begun_is_looked_for_and_never_left_open(
 ) -> None:
     github.fail("POST", "/check-runs$", after_effect=after_effect)
     number = gate.begin_check()
-    assert (number is not None) == after_effect
+    assert number is not None
+    assert github.count("POST", "/check-runs$") == (1 if after_effect else 2)
     gate.end_check(number, "success", "title", "summary")
     assert [each.conclusion for each in home.check_runs.values()] == ["success"]
 
@@ -97,3 +99,35 @@ def test_the_end_of_a_check_is_sent_again(github: StandIn, home: Repository, gat
     github.fail("PATCH", "/check-runs/")
     gate.end_check(number, "action_required", "title", "summary")
     assert [each.conclusion for each in home.check_runs.values()] == ["action_required"]
+
+
+REMARKS = tuple(Annotation(Place("stability.yml", number), "failure", "t", "m") for number in range(1, 121))
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_more_annotations_than_a_request_takes_are_all_there_and_each_once(
+    github: StandIn, home: Repository, gate: Gate, after_effect: bool, times: int
+) -> None:
+    number = gate.begin_check()
+    github.fail("PATCH", "/check-runs/", times=times, skip=1, after_effect=after_effect)
+    gate.end_check(number, "failure", "title", "summary", annotations=REMARKS)
+    (only,) = home.check_runs.values()
+    assert [each["start_line"] for each in only.annotations] == list(range(1, 121))
+    assert only.conclusion == "failure"
+
+
+def test_an_older_run_that_is_still_open_is_not_the_latest_check_and_is_closed_all_the_same(
+    github: StandIn, home: Repository, gate: Gate
+) -> None:
+    gate.begin_check()
+    other = Gate(gate.client, gate.sha, "staging", "https://ci.example/2")
+    other.end_check(other.begin_check(), "success", "title", "summary")
+    gate.cancel_check(None, "It was stopped")
+    assert sorted(each.conclusion or "" for each in home.check_runs.values()) == ["cancelled", "success"]
+
+
+def test_a_check_has_no_buttons(github: StandIn, gate: Gate) -> None:
+    """Trap: with the token of a job nobody hears it when they are pressed."""
+    gate.end_check(gate.begin_check(), "failure", "title", "summary", annotations=REMARKS[:3])
+    assert all("actions" not in each.body for each in github.requests if each.method in ("POST", "PATCH"))

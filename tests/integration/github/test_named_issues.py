@@ -6,6 +6,7 @@ from bot.github import client as clients
 from bot.github.client import Client
 from bot.github.event import Activity
 from bot.github.publisher import Publication, Publisher, Texts
+from bot.model import Lapse
 from bot.model.errors import GitHubError
 from tests.github_stand_in import Issue, Repository, StandIn
 
@@ -48,6 +49,7 @@ def test_a_pull_request_that_is_named_like_an_issue_is_neither_closed_nor_commen
     github: StandIn, home: Repository
 ) -> None:
     other = home.open_pull("Somebody else's", "", head="other")
+    github.fail("POST", "/graphql$", times=9, status=403, body=DENIED)  # or GitHub says itself that it is no issue
     done = publish(github, home, merged(home, f"Fixes #{other.number}"))
     assert (other.state, home.comments_on(other.number)) == ("open", [])
     assert any(f"#{other.number} is a pull request" in line for line in done.lines)
@@ -130,3 +132,56 @@ def test_a_job_killed_before_the_number_was_kept_has_its_check_closed_and_nobody
     assert [each.status for each in home.check_runs.values()] == ["in_progress"]
     publisher(github, home, sha).abandon("It was stopped")
     assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
+
+
+def test_an_issue_named_with_proof_gets_the_verdict_and_is_closed_by_it_and_by_nothing_else(
+    github: StandIn, home: Repository
+) -> None:
+    home.auto_close = True
+    named = issue(home)
+    sha = merged(home, f"Proof: #{named.number}")
+    assert named.state == "open", "GitHub closes it not"
+    publish(github, home, sha)
+    assert (named.state, named.state_reason, len(home.comments_on(named.number))) == ("closed", "completed", 1)
+
+
+def lapse(github: StandIn, home: Repository, number: int) -> Publication:
+    said = publisher(github, home, home.commit("worse"))
+    said.begin()
+    lapses = {number: Lapse("abc1234def5678", ("login", "search"))}
+    return said.publish(Texts("unstable", "## it", "Unstable: x", "t", "x"), "stable", lapses)
+
+
+def test_an_issue_whose_proof_no_longer_holds_is_reopened_with_which_probe_and_which_commit(
+    github: StandIn, home: Repository
+) -> None:
+    old = issue(home)
+    old.close("completed", "octo")
+    done = lapse(github, home, old.number)
+    (comment,) = home.comments_on(old.number)
+    assert (old.state, old.state_reason) == ("open", "reopened")
+    assert "**Reopened:**" in comment.body
+    assert "`abc1234def56`" in comment.body
+    assert f"`{home.branches['main'][:12]}` `login`, `search` are broken or worse" in comment.body
+    assert comment.body.endswith("## it")
+    assert f"#{old.number} is reopened" in done.lines
+
+
+@pytest.mark.parametrize("reason", ["not_planned", "duplicate"])
+def test_an_issue_that_somebody_set_aside_is_left_alone_whatever_lapses(
+    github: StandIn, home: Repository, reason: str
+) -> None:
+    old = issue(home)
+    old.close(reason, "octo")  # type: ignore[arg-type]
+    done = lapse(github, home, old.number)
+    assert (old.state, home.comments_on(old.number)) == ("closed", [])
+    assert any("stays closed" in line for line in done.lines)
+
+
+def test_a_lapse_of_an_issue_that_is_gone_or_became_something_else_is_said(github: StandIn, home: Repository) -> None:
+    other = home.open_pull("A pull request", "", head="other")
+    for number in (other.number, 999):
+        done = lapse(github, home, number)
+        assert any(f"#{number} is" in line for line in done.lines)
+        assert done.failed == []
+    assert (other.state, home.comments_on(other.number)) == ("open", [])

@@ -1,6 +1,8 @@
 """A verdict's way to GitHub: one comment, a gate that is always closed, issues as the proof says, and no crash."""
 
+import dataclasses
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from bot.model.errors import GitHubError
 from tests.github_stand_in import Repository, StandIn
 
 KEY = marker("chat", "staging")
+WRITTEN = ("issues", "pull_requests", "statuses", "checks", "deployments")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +60,12 @@ def merged(home: Repository, body: str = "Fixes #1", **changes: object) -> tuple
 
 
 def ours(home: Repository, number: int) -> list[str]:
-    return [each.body for each in home.comments_on(number) if each.body.startswith(KEY)]
+    return [plain(each.body) for each in home.comments_on(number) if each.body.startswith(KEY)]
+
+
+def plain(body: str) -> str:
+    """A comment without the line that says whose turn it was."""
+    return re.sub(r"\n<!-- stability-proof:run [^\n]* -->", "", body)
 
 
 def test_a_stable_verdict_is_on_the_pull_request_and_the_issue_and_confirms_it(
@@ -163,7 +171,7 @@ def test_a_commit_without_a_pull_request_is_commented_on_itself(github: StandIn,
     publisher(github, home, sha).publish(texts(), "stable")
     publisher(github, home, sha).publish(texts(comment="again"), "stable")
 
-    assert [each.body for each in home.comments.values()] == [f"{KEY}\nagain"]
+    assert [plain(each.body) for each in home.comments.values()] == [f"{KEY}\nagain"]
 
 
 def test_an_issue_that_is_only_reported_on_is_neither_closed_nor_reopened(github: StandIn, home: Repository) -> None:
@@ -197,12 +205,12 @@ def test_a_body_that_is_too_long_is_cut_and_keeps_its_beginning(github: StandIn,
     assert body.count("<details>") == body.count("</details>")
 
 
-@pytest.mark.parametrize("missing", ["issues", "statuses", "checks", "pull_requests"])
+@pytest.mark.parametrize("missing", WRITTEN)
 def test_a_missing_permission_takes_one_thing_away_and_is_named(
     github: StandIn, home: Repository, missing: str
 ) -> None:
     sha, _pull, _ = merged(home)
-    allowed = {"contents": "read", "issues": "write", "pull_requests": "write", "statuses": "write", "checks": "write"}
+    allowed = {"contents": "read", **dict.fromkeys(WRITTEN, "write")}
     del allowed[missing]
     said = publisher(github, home, sha, token=github.token(home.full_name, allowed))
 
@@ -403,8 +411,8 @@ def test_in_a_private_repository_each_missing_permission_is_one_line_and_no_cras
 ) -> None:
     home.private = True
     sha, pull, _ = merged(home, "")
-    every = {"contents": "read", "issues": "write", "pull_requests": "write", "statuses": "write", "checks": "write"}
-    for missing in ("checks", "statuses"):
+    every = {"contents": "read", **dict.fromkeys(WRITTEN, "write")}
+    for missing in ("checks", "statuses", "deployments"):
         given = {name: level for name, level in every.items() if name != missing}
         said = publisher(github, home, sha, token=github.token(home.full_name, given))
         said.begin()
@@ -434,3 +442,64 @@ def test_a_proof_that_could_not_say_that_it_began_still_ends_in_one_closed_check
 
     assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
     assert len(home.statuses[-1].description or "") == 140
+
+
+def test_a_verdict_with_ten_linked_issues_takes_fewer_than_a_hundred_calls(
+    github: StandIn, home: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trap: a job has 1,000 requests an hour, and 80 a minute that create content."""
+    home.auto_close = False
+    numbers = [home.open_issue("It is slow").number for _ in range(10)]
+    sha = home.merge(home.open_pull("Mend it", "\n".join(f"Fixes #{number}" for number in numbers)).number)
+    said = publisher(github, home, sha)
+
+    said.begin()
+    said.publish(texts(), "stable")
+
+    written = [each for each in github.requests if each.method == "POST" and "graphql" not in each.path]
+    with capsys.disabled():
+        print(f"\n{len(github.requests)} calls for 10 linked issues, {len(written)} of them create content")
+    assert len(github.requests) < 70
+    assert len(written) < 80
+    assert {home.issues[number].state for number in numbers} == {"closed"}
+    assert [len(ours(home, number)) for number in numbers] == [1] * 10
+
+
+def test_every_pull_request_of_the_commit_gets_the_verdict(github: StandIn, home: Repository) -> None:
+    first, second = home.open_pull("Mend it"), home.open_pull("Mend more", head="more")
+    sha = home.merge(first.number)
+    home.merge(second.number, commit=sha)
+
+    publisher(github, home, sha).publish(texts(), "stable")
+
+    assert [len(ours(home, each.number)) for each in (first, second)] == [1, 1]
+
+
+def test_who_deploys_with_a_record_has_it_closed_with_the_address_and_what_was_kept(
+    github: StandIn, home: Repository
+) -> None:
+    sha, _, _ = merged(home)
+    said = publisher(github, home, sha)
+
+    said.begin()
+    said.publish(dataclasses.replace(texts(), url="https://chat.example", kept="sha256:" + "a" * 64), "stable")
+
+    (only,) = home.deployments.values()
+    assert [each.state for each in only.statuses] == ["in_progress", "success"]
+    assert only.statuses[-1].environment_url == "https://chat.example"
+    assert only.statuses[-1].description.endswith("a" * 64)
+
+
+def test_a_github_that_comes_back_within_its_own_limits_gets_the_whole_verdict(
+    github: StandIn, home: Repository
+) -> None:
+    """Trap: 403 and 429 are both signs of a limit, and say how long it is."""
+    sha, pull, issue = merged(home)
+    github.fail("*", ".", times=1, status=429, retry_after=1)
+    github.fail("POST", "/comments$", times=1, status=403, retry_after=1)
+
+    said = publisher(github, home, sha)
+    said.begin()
+    said.publish(texts(), "stable")
+
+    assert (len(ours(home, pull)), len(ours(home, issue)), home.statuses[-1].state) == (1, 1, "success")

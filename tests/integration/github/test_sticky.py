@@ -97,6 +97,6 @@ def test_an_answer_that_says_nothing_of_the_comment_leaves_one_all_the_same(
     github: StandIn, home: Repository, body: object
 ) -> None:
     github.fail("POST", "/issues/1/comments$", after_effect=True, status=201, body=body)
-    url = sticky(github, job(github)).on_issue(1, "one")
+    written = sticky(github, job(github)).on_issue(1, "one")
     assert bodies(home) == [f"{KEY}\none"]
-    assert url.startswith(github.url)
+    assert written.url.startswith(github.url)
