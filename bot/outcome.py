@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,9 @@ class Request:
     """All that one pass of the pipeline needs.
 
     `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
-    that is kept of this pass; `state` the folder in which a target remembers what it did between passes.
+    that is kept of this pass; `state` the folder in which a target remembers what it did between passes. With
+    `hands_over` false, the traffic goes back to the revision before, whatever the verdict. `learned` is told each
+    secret that a probe comes upon, such as a session's token.
     """
 
     spec: Spec
@@ -53,6 +56,8 @@ class Request:
     store: Store
     vantage: str
     workflow_run: str | None = None
+    hands_over: bool = True
+    learned: Callable[[str], None] | None = None
 
 
 def make_room(out: Path) -> None:

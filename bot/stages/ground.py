@@ -12,11 +12,12 @@ from bot.github import commands
 from bot.github.artifacts import Artifacts, Home
 from bot.github.client import Client
 from bot.github.environment import Environment
-from bot.github.event import Activity
+from bot.github.event import ENVIRONMENT, Activity
 from bot.github.publisher import Publisher
-from bot.model.errors import GitHubError
+from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
+from bot.stages.kinds import aimed
 from bot.stages.saying import say_raw
 
 
@@ -71,8 +72,14 @@ class Ground:
         return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
-        loaded = spec.load(self.home / self.environment.inputs.get("spec", "stability.yml"), os.environ)
-        named = self.environment.inputs.get("environment")
+        loaded = aimed(
+            spec.load(self.home / self.environment.inputs.get("spec", "stability.yml"), os.environ), self.asked
+        )
+        named = self.environment.inputs.get("environment") or self.asked.environment
+        if named and not ENVIRONMENT.fullmatch(named):
+            raise UsageError(
+                f"the input environment is {named[:60]!r}; it is a name of letters, digits, '.', '_' and '-'"
+            )
         return dataclasses.replace(loaded, environment=named) if named else loaded
 
     def _artifacts(self) -> Artifacts | None:

@@ -111,6 +111,12 @@ def _revision(event: Event, repository: Repository) -> tuple[str, str, str, str]
         if pull["merged"]:
             return pull["merge_commit_sha"], f"refs/heads/{base}", base, head
         return pull["head"]["sha"], f"refs/pull/{pull['number']}/merge", base, head
+    if event.name == "pull_request_target":
+        pull = payload["pull_request"]
+        return tip, f"refs/heads/{pull['base']['ref']}", pull["base"]["ref"], pull["head"]["ref"]
+    if event.name == "deployment_status":
+        deployment = payload["deployment"]
+        return deployment["sha"], f"refs/heads/{deployment['ref']}" if deployment["ref"] == default else "", "", ""
     if event.name == "merge_group":
         group = payload["merge_group"]
         return group["head_sha"], group["head_ref"], "", ""
