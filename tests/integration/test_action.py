@@ -3,13 +3,9 @@
 import base64
 import io
 import json
-import os
 import subprocess
-import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,42 +13,14 @@ import pytest
 
 from tests import events
 from tests.github_stand_in import Repository, StandIn
-from tests.github_stand_in.runner import outputs, runner_environment
-
-ROOT = Path(__file__).parents[2]
-SPEC = """version: 1
-service: shop
-environment: test
-deploy: {{url: {{url: "{url}"}}}}
-probes:
-  health: {{http: GET /health, timed: false, expect: {{status: {status}}}}}
-"""
-
-
-class Shop(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"::set-output name=verdict::stable\n##[error]from the service")
-
-    def do_POST(self) -> None:
-        """Give back what came, as services do in their errors: as it is, and as a string inside of JSON."""
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        self.send_response(200)
-        self.end_headers()
-        said = json.dumps({"detail": json.loads(body), "body": body, "basic": base64.b64encode(body.encode()).decode()})
-        self.wfile.write(said.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        del format, args
+from tests.github_stand_in.runner import runner_environment
+from tests.integration.jobs import ROOT, SPEC, Job, answering
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with answering() as url:
+        yield url
 
 
 @pytest.fixture
@@ -60,36 +28,6 @@ def home(github: StandIn) -> Repository:
     made = github.repository("example/shop")
     made.commit("the first")
     return made
-
-
-class Job:
-    """One job on a runner, whose workspace holds the spec."""
-
-    def __init__(
-        self, github: StandIn, home: Repository, folder: Path, spec: str, event: str = "push", **inputs: str
-    ) -> None:
-        self.folder = folder
-        self.environment = runner_environment(github, events.load(event, github, home), folder, inputs=inputs)
-        self.workspace = Path(self.environment["GITHUB_WORKSPACE"])
-        (self.workspace / "stability.yml").write_text(spec)
-
-    def run(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "INPUT_", "ACTIONS_"))
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "bot.action", *words],
-            cwd=self.workspace,
-            env={**kept, **self.environment, "PYTHONPATH": str(ROOT), **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
-
-    @property
-    def said(self) -> dict[str, str]:
-        return outputs(self.environment)
 
 
 def test_a_push_ends_in_outputs_a_summary_a_comment_and_a_closed_gate(
@@ -315,14 +253,20 @@ def test_the_second_push_is_compared_with_the_baseline_that_the_first_one_left(
     assert second.said["verdict"] == "stable"
 
 
-@pytest.mark.parametrize("event", ["pull_request_closed", "pull_request_opened", "push_tag", "schedule", "merge_group"])
+NOTHING = [
+    *("pull_request_closed", "pull_request_opened", "push_tag", "deployment_status_in_progress"),
+    *("issue_comment_created", "issue_comment_edited", "issue_comment_deleted"),
+]
+
+
+@pytest.mark.parametrize("event", NOTHING)
 def test_an_event_that_asks_for_nothing_is_said_and_touches_nothing(
     github: StandIn, home: Repository, url: str, tmp_path: Path, event: str
 ) -> None:
     environment = runner_environment(github, events.load("push", github, home), tmp_path)
     job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
     loaded = events.load(event)
-    Path(environment["GITHUB_EVENT_PATH"]).write_text(__import__("json").dumps(loaded.payload))
+    Path(environment["GITHUB_EVENT_PATH"]).write_text(json.dumps(loaded.payload))
 
     ended = job.run(GITHUB_EVENT_NAME=loaded.name)
 
