@@ -92,11 +92,16 @@ def prose(text: str, limit: int = 600) -> Markdown:
 def sentence(text: str, limit: int = 600) -> Markdown:
     """The same, with what stands between two backticks, such as a key of the spec, in a code span.
 
-    >>> sentence("widen it (`judge: budget`), *please*")
-    'widen it (`judge: budget`), \\\\*please\\\\*'
+    >>> sentence("add `judge: budget`, *please*")
+    'add `judge: budget`, \\\\*please\\\\*'
     """
     parts = terminal(text, limit).split("`")
     # an odd backtick, an empty pair, or two spans that touch: what belongs together is anybody's guess
     if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1:-1]):
         return prose(text, limit)
-    return Markdown("".join(code_span(part) if number % 2 else prose(part) for number, part in enumerate(parts)))
+    return Markdown("".join(code_span(part) if number % 2 else _spaced(part, limit) for number, part in enumerate(parts)))
+
+
+def _spaced(part: str, limit: int) -> str:
+    """Prose with the spaces that it has to the code spans beside it."""
+    return f"{' ' * part.startswith(' ')}{prose(part, limit)}{' ' * (part.endswith(' ') and part != ' ')}"

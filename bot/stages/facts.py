@@ -6,7 +6,7 @@ from urllib.parse import quote
 from bot.github.client import Client, Missing
 from bot.github.environment import Environment
 from bot.github.event import Facts, in_question
-from bot.model.errors import UsageError
+from bot.model.errors import GitHubError, UsageError
 
 
 def gather(environment: Environment) -> Facts:
@@ -44,4 +44,6 @@ def _on_default_branch(environment: Environment, commit: str) -> bool:
         compared = client.json("contents: read", "GET", f"/repos/{environment.repository}/compare/{between}")
     except Missing:
         return False
+    except GitHubError as error:
+        raise GitHubError(f"it cannot be seen whether {commit} is on {default}: {error}") from None
     return isinstance(compared, dict) and compared.get("status") in ("ahead", "identical")
