@@ -99,7 +99,9 @@ def sentence(text: str, limit: int = 600) -> Markdown:
     # an odd backtick, an empty pair, or two spans that touch: what belongs together is anybody's guess
     if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1:-1]):
         return prose(text, limit)
-    return Markdown("".join(code_span(part) if number % 2 else _spaced(part, limit) for number, part in enumerate(parts)))
+    return Markdown(
+        "".join(code_span(part) if number % 2 else _spaced(part, limit) for number, part in enumerate(parts))
+    )
 
 
 def _spaced(part: str, limit: int) -> str:
