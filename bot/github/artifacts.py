@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SERVICE = "twirp/github.actions.results.api.v1.ArtifactService"
 BLOCK = 8 * 1024 * 1024
 LARGEST = 80 * 1024 * 1024
-TRUSTED_EVENTS = frozenset({"deployment_status", "push", "repository_dispatch", "schedule", "workflow_dispatch"})
+TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
 LOOK_AT = 30
 """The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
 PAGES = 10

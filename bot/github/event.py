@@ -15,8 +15,8 @@ from bot.model.errors import UsageError
 from bot.safety.urls import deployed_url
 
 NO_COMMIT = "0" * 40
-OURS = "stability-proof"
-"""The key in a deployment's payload by which the bot knows those that it made itself."""
+OURS = "stability-proof/"
+"""What the `format` in the payload of a deployment begins with, where the bot itself made the record."""
 ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 COMMAND = re.compile(r"^[ \t]*/stability\b", re.MULTILINE)
 Kind = Literal["prove", "rehearse", "refresh", "probe", "talk", "nothing"]
@@ -202,7 +202,8 @@ def _deployment_status(event: Mapping[str, Any], facts: Facts) -> Activity:
 
 def _ours(deployment: Mapping[str, Any]) -> bool:
     # an App's token starts workflows, where the runner's own does not: without this one verdict would ask for the next
-    return deployment.get("task") == OURS or OURS in (deployment.get("payload") or ())
+    payload = deployment.get("payload")
+    return isinstance(payload, Mapping) and str(payload.get("format")).startswith(OURS)
 
 
 def _url(status: Mapping[str, Any], facts: Facts) -> str:

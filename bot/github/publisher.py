@@ -63,8 +63,6 @@ class Publisher:
             GitHubError: GitHub was out of reach for some of it.
         """
         self.done = Publication()
-        if not self.activity.comments:
-            return self._gate_alone(texts)
         found = self._try("the pull request", lambda: links.find(self.client, self.sha, self.activity.pull_request))
         where = found or links.Links(self.activity.pull_request, (), ())
         if where.failed:
@@ -83,15 +81,6 @@ class Publisher:
                 self.done.outcomes.append(outcome)
                 self.done.lines.append(outcome.sentence)
         self.done.lines += [f"{each} is in another repository, and is not written to" for each in where.elsewhere]
-        if self.done.failed:
-            raise GitHubError(f"the verdict could not be put on GitHub: {'; '.join(dict.fromkeys(self.done.failed))}")
-        return self.done
-
-    def _gate_alone(self, texts: Texts) -> Publication:
-        """The status and the check: a rehearsal and a refresh have nobody to talk to, and no issue to settle."""
-        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
-        conclusion = gate.CONCLUSIONS[texts.verdict]
-        self._try("the check", lambda: self.gate.end_check(self.check, conclusion, texts.title, texts.summary))
         if self.done.failed:
             raise GitHubError(f"the verdict could not be put on GitHub: {'; '.join(dict.fromkeys(self.done.failed))}")
         return self.done

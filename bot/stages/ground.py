@@ -14,6 +14,7 @@ from bot.github.client import Client
 from bot.github.environment import Environment
 from bot.github.event import ENVIRONMENT, Activity
 from bot.github.publisher import Publisher
+from bot.github.quiet import GateAlone
 from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
@@ -63,7 +64,8 @@ class Ground:
         """What puts the verdict on GitHub; None where nothing is to be written there."""
         if self.client is None or self.environment.inputs.get("publish", "true").lower() == "false":
             return None
-        return Publisher(
+        kind = Publisher if self.asked.comments else GateAlone
+        return kind(
             self.client, self.asked, self.commit, self.spec.service, self.spec.environment, self.environment.run_url
         )
 

@@ -141,6 +141,7 @@ class Proof:
             "service": self.spec.service,
             "environment": self.spec.environment,
             "publish": "true" if self.publisher else "false",
+            "comments": "true" if self.ground.asked.comments else "false",
         }
         commands.assign(self.environment.state, fixed | values)
 

@@ -160,11 +160,12 @@ def test_what_somebody_else_deployed_is_probed_where_it_is_and_compared_with_wha
     github: StandIn, home: Repository, url: str, tmp_path: Path
 ) -> None:
     away = SPEC.format(url="http://127.0.0.1:9", status=200)
-    first = Job(github, home, tmp_path / "1", away, deployed(github, home, url))
+    there = str(tmp_path / "kept")
+    first = Job(github, home, tmp_path / "1", away, deployed(github, home, url), baseline=there)
     said = first.run()
     assert (said.returncode, first.said["verdict"]) == (0, "first run"), said.stdout
     number = merged(home)
-    second = Job(github, home, tmp_path / "2", away, deployed(github, home, url))
+    second = Job(github, home, tmp_path / "2", away, deployed(github, home, url), baseline=there)
 
     ended = second.run()
 

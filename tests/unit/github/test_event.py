@@ -244,11 +244,9 @@ def test_a_deployment_to_another_environment_has_nothing_to_do() -> None:
     assert deployed(Facts(on_default_branch=True, environment="Production")).kind == "probe"
 
 
-@pytest.mark.parametrize(
-    "ours", [{"task": OURS}, {"payload": {OURS: {"artifact": 1}}}, {"payload": f'{{"{OURS}": 1}}'}]
-)
-def test_a_deployment_of_the_bots_own_starts_no_other(ours: dict[str, Any]) -> None:
-    assert "the bot's own" in deployed(**ours).reason
+def test_a_deployment_of_the_bots_own_starts_no_other() -> None:
+    assert "the bot's own" in deployed(payload={"format": f"{OURS}deployment@1", "service": "chat"}).reason
+    assert deployed(payload={"format": "theirs"}).kind == deployed(payload="text").kind == "probe"
 
 
 @pytest.mark.parametrize("state", ["error", "failure", "inactive", "in_progress", "queued", "pending"])
