@@ -13,11 +13,11 @@ from bot.model.errors import NO_WORK, StabilityProofError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one stage and return its exit code; an error is one annotation."""
-    from bot.stages.saying import quoting_errors
+    from bot.stages.saying import quote_errors
 
     arguments = sys.argv[1:] if argv is None else argv
-    with quoting_errors():
-        return _stage(post=list(arguments) == ["post"])
+    quote_errors()
+    return _stage(post=list(arguments) == ["post"])
 
 
 def _stage(*, post: bool) -> int:

@@ -76,17 +76,21 @@ def _is_control(character: str) -> bool:
 
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&!$])")
-_STARTS_A_REFERENCE = re.compile(r"(?<=[@#])|(?=://)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)", re.IGNORECASE)
+_BEGINS_A_BLOCK = re.compile(r"^(\d{0,9})(?=[.)](?:\s|$)|[-+=](?:\s|[-=]*$))")
+"""What makes a list, a rule or a heading of the line that it begins (CommonMark 0.31, sections 4.1, 4.3 and 5.2)."""
+_STARTS_A_REFERENCE = re.compile(
+    r"(?<=[@#])|(?=://)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)|(?<=:)(?=[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*:)", re.IGNORECASE
+)
 
 
 def prose(text: str, limit: int = 600) -> Markdown:
     """A sentence of ours that may hold words of others: shown as it is, and nothing in it is Markdown.
 
     Every mark that can begin inline Markdown is escaped (CommonMark 0.31, section 2.4), and a word joiner keeps
-    mentions, issue references and automatic links from forming.
+    mentions, issue references, automatic links and the pictures that stand for `:words:` from forming.
     """
     line = _STARTS_A_REFERENCE.sub("\u2060", terminal(text, limit))
-    return Markdown(_MARKUP.sub(r"\\\1", line))
+    return Markdown(_BEGINS_A_BLOCK.sub(r"\1\\", _MARKUP.sub(r"\\\1", line)))
 
 
 def sentence(text: str, limit: int = 600) -> Markdown:

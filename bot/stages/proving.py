@@ -15,7 +15,7 @@ from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import Ground
 from bot.stages.kinds import ReadOnly, labelled, noted
-from bot.stages.saying import left_out, no_verdict, say, say_raw
+from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -131,7 +131,7 @@ class Proof:
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
             hands_over=self.ground.asked.hands_over,
-            learned=lambda secret: say_raw(commands.mask(secret)),
+            learned=masked,
         )
 
     def _save(self, **values: str) -> None:

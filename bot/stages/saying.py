@@ -5,11 +5,10 @@ one writer, and what is not the bot's own word goes between quotation marks: the
 traceback, whoever prints it.
 """
 
-import contextlib
+import atexit
 import io
 import sys
 import threading
-from collections.abc import Iterator
 
 from bot import report
 from bot.github import commands
@@ -17,6 +16,7 @@ from bot.github.environment import Environment
 from bot.github.publisher import Publication
 from bot.safety.escape import sentence
 
+SHORTEST = 16
 _WRITING = threading.RLock()
 
 
@@ -61,16 +61,19 @@ class Quoting(io.TextIOBase):
                 say(rest)
 
 
-@contextlib.contextmanager
-def quoting_errors() -> Iterator[None]:
-    """Quote all that is written to `sys.stderr`: by logging's last resort, warnings, threads and finalisers."""
-    before, quoting = sys.stderr, Quoting()
-    sys.stderr = quoting
-    try:
-        yield
-    finally:
-        quoting.finish()
-        sys.stderr = before
+def quote_errors() -> None:
+    """Quote all that is written to `sys.stderr` from now on: by logging's last resort, warnings, threads, finalisers."""
+    if not isinstance(sys.stderr, Quoting):
+        quoting = Quoting()
+        sys.stderr = quoting
+        vars(sys)["__stderr__"] = quoting  # which Python goes back to when it ends
+        atexit.register(quoting.finish)
+
+
+def masked(secret: str) -> None:
+    """Mask what a service gave, such as a session's token. A short word is none, and would black the log out."""
+    if len(secret) >= SHORTEST:
+        say_raw(commands.mask(secret))
 
 
 def no_verdict(environment: Environment, why: str, code: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests import events
 from tests.github_stand_in import Repository, StandIn
-from tests.github_stand_in.runner import runner_environment
+from tests.github_stand_in.runner import obeyed, runner_environment
 from tests.integration.jobs import ROOT, SPEC, Job, answering
 
 
@@ -58,18 +58,11 @@ def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository,
 
     ended = job.run()
     assert ended.stderr == "", "the runner obeys what is on standard error as well"
-    lines = ended.stdout.splitlines()
 
-    obeyed, stopped = [], ""
-    for line in lines:
-        if stopped:
-            stopped = "" if line == f"::{stopped}::" else stopped
-        elif line.startswith("::stop-commands::"):
-            stopped = line.removeprefix("::stop-commands::")
-        elif line.startswith("::") or "##[" in line:
-            obeyed.append(line)
-    assert all(line.startswith("::add-mask::") for line in obeyed)
-    assert not any("##[" in line for line in lines)
+    commanded = obeyed(ended.stdout)
+    assert commanded
+    assert all(each.startswith("add-mask ") for each in commanded)
+    assert not any("##[" in line for line in ended.stdout.splitlines())
 
 
 def test_no_secret_reaches_github_the_runner_or_a_file(

@@ -94,6 +94,17 @@ def test_a_sentence_is_text_and_code_and_stays_in_its_cell(text: str) -> None:
     assert re.sub(r"[\s`\u2060]", "", cell) == re.sub(r"[\s`\u2060]", "", terminal(text, 600))
 
 
+@pytest.mark.parametrize(
+    "text", ["1. x", "2)", "- x", "+ x", "-", "---", "===", "- - -", ":shipit:", "-1", "3.5 ms", "="]
+)
+def test_what_would_begin_a_block_or_a_picture_is_shown_as_it_is(text: str) -> None:
+    for before in ("", "a\n", "- ", "> "):
+        found = rendered(f"{before}{prose(text)}\n")
+        assert set(re.findall(r"</?(\w+)", found)) <= ({"p", "ul", "li"} if before == "- " else {"p", "blockquote"})
+        assert plain(found).removeprefix("a").strip().replace("\u2060", "") == text
+    assert not re.search(r":\w+:", prose(":shipit:"))
+
+
 def test_a_key_between_backticks_is_code() -> None:
     assert rendered(sentence("widen it (`judge: budget`)")) == "<p>widen it (<code>judge: budget</code>)</p>\n"
 
