@@ -79,7 +79,8 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&!$])")
 _BEGINS_A_BLOCK = re.compile(r"^(\d{0,9})(?=[.)](?:\s|$)|[-+=](?:\s|[-=]*$))")
 """What makes a list, a rule or a heading of the line that it begins (CommonMark 0.31, sections 4.1, 4.3 and 5.2)."""
 _STARTS_A_REFERENCE = re.compile(
-    r"(?<=[@#])|(?=://)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)|(?<=:)(?=[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*(?::|$))", re.IGNORECASE
+    r"(?<=[@#])|(?=://)|(?<=www)(?=\.)|(?<=\bGH)(?=-)|(?<=_GH)(?=-)|(?<=:)(?=[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*(?::|$))",
+    re.IGNORECASE,
 )
 
 

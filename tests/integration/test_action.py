@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -44,6 +45,49 @@ def test_a_push_ends_in_outputs_a_summary_a_comment_and_a_closed_gate(
     assert (home.statuses[-1].state, len(home.comments)) == ("success", 1)
     assert job.said["comment-url"].startswith(github.url)
     assert len(github.requests) < 100
+
+
+OUTPUTS = {
+    "verdict": r"stable|unstable|inconclusive|first run",
+    "risk": r"minimal|low|medium|high|critical",
+    "readiness": r"approved|approved with warnings|rejected|needs evidence",
+    "exit-code": r"[0-4]",
+    "regressed": r"\d+",
+    "comment-url": r"https?://[\w.:/#-]+",
+    "proof-path": r"\.stability-proof/proof\.zip",
+    "proof-digest": r"sha256:[0-9a-f]{64}",
+}
+
+
+def test_an_output_is_a_word_a_number_an_address_a_path_or_a_digest(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    for status in (200, 503):
+        job = Job(github, home, tmp_path / str(status), SPEC.format(url=url, status=status))
+        job.run()
+        assert set(job.said) == set(OUTPUTS)
+        assert all(re.fullmatch(pattern, job.said[name]) for name, pattern in OUTPUTS.items()), job.said
+
+
+def test_a_session_that_a_service_gave_is_masked_and_a_short_word_is_not(
+    github: StandIn, home: Repository, tmp_path: Path
+) -> None:
+    with answering() as url:
+        spec = (
+            SPEC.format(url=url, status=200)
+            .replace("probes:", LOGIN)
+            .replace("timed: false", "login: user, timed: false")
+        )
+        for token in ("a-session-of-40-letters-0123456789abcdef", "stable"):
+            job = Job(github, home, tmp_path / token, spec)
+            ended = job.run(SHOP_TOKEN=token)
+            assert ended.returncode in (0, 1), ended.stdout
+            assert (f"add-mask {token}!" in obeyed(ended.stdout)) == (len(token) > 16)
+
+
+LOGIN = """login:
+  user: {http: POST /echo, json: {token: "${SHOP_TOKEN}!"}, token: $.detail.token}
+probes:"""
 
 
 def test_a_broken_service_is_unstable(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ HOSTILE = (
     "\\`",
     "$x$",
     "www.e.invalid",
+    "_www.e.invalid",
     "&lt;b&gt;",
 )
 TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map(" ".join))
