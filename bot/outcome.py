@@ -46,7 +46,9 @@ class Request:
 
     `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
     that is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds
-    the issues that a stable verdict closes; it is asked once there is one.
+    the issues that a stable verdict closes; it is asked once there is one. With `hands_over` false, the traffic goes back
+    to the revision before, whatever the verdict. `learned` is told each secret that a probe comes upon, such as a
+    session's token.
     """
 
     spec: Spec
@@ -58,6 +60,8 @@ class Request:
     vantage: str
     workflow_run: str | None = None
     issues: Callable[[], tuple[int, ...]] = tuple
+    hands_over: bool = True
+    learned: Callable[[str], None] | None = None
 
 
 def make_room(out: Path) -> None:

@@ -56,7 +56,7 @@ class _Pass:
         self.request = request
         self.spec = request.spec
         self.log = log
-        self.redactor = Redactor(request.spec.secrets)
+        self.redactor = Redactor(request.spec.secrets, request.learned)
         self.started = now()
         self.session: Session | None = None
         self.deployed: Deployed | None = None
@@ -210,7 +210,8 @@ class _Pass:
         """Roll back what is unstable, and settle what is not; what a rollback showed is judged too."""
         self.log(f"judged {verdict.verdict}")
         if verdict.verdict != "unstable" or self.spec.strategy.rollback == "never":
-            await deployer.settle()
+            if self.request.hands_over:  # leaving the target unsettled gives the traffic back
+                await deployer.settle()
             return candidate, verdict
         shown, evidence = await rollback.prove(deployer, verdict, baseline, self._plan(), self.request.out, self.log)
         candidate = candidate.model_copy(

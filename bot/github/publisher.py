@@ -75,7 +75,8 @@ class Publisher:
         """Say that the proof is under way. Nothing here is worth stopping for."""
         self.turn = self._try("the status", lambda: self.gate.status("pending", "The proof is under way"))
         self.check = self._try("the check", self.gate.begin_check)
-        self.deployment = self._try("the deployment record", self.deployments.begin)
+        if self.activity.hands_over:  # what somebody else deployed has their record
+            self.deployment = self._try("the deployment record", self.deployments.begin)
 
     def closes(self) -> tuple[int, ...]:
         """The issues that a stable verdict closes. Never an error: `publish` says what could not be found out."""
@@ -105,10 +106,11 @@ class Publisher:
             work.lapses = dict(self._lapsed(lapses or {}, work.closing))
             work.write()
             self._end_check(texts, turn)
-        self._try(
-            "the deployment record",
-            lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
-        )
+        if self.activity.hands_over:
+            self._try(
+                "the deployment record",
+                lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
+            )
         if before.newer is None:
             self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
             after = self._others(turn)
@@ -130,7 +132,8 @@ class Publisher:
     def abandon(self, reason: str) -> None:
         """Close what `begin` opened, when there will be no verdict."""
         self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
-        self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
+        if self.activity.hands_over:
+            self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
         self._try("the status", lambda: self.gate.status("error", reason))
 
     def attempt(self, what: str, act: Callable[[], _T]) -> _T | None:

@@ -76,27 +76,39 @@ def _is_control(character: str) -> bool:
 
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&!$])")
-_STARTS_A_REFERENCE = re.compile(r"(?<=[@#])|(?=://)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)", re.IGNORECASE)
+_BEGINS_A_BLOCK = re.compile(r"^(\d{0,9})(?=[.)](?:\s|$)|[-+=](?:\s|[-=]*$))")
+"""What makes a list, a rule or a heading of the line that it begins (CommonMark 0.31, sections 4.1, 4.3 and 5.2)."""
+_STARTS_A_REFERENCE = re.compile(
+    r"(?<=[@#])|(?=://)|(?<=www)(?=\.)|(?<=\bGH)(?=-)|(?<=_GH)(?=-)|(?<=:)(?=[a-z0-9_+-]*[a-z+-][a-z0-9_+-]*(?::|$))",
+    re.IGNORECASE,
+)
 
 
 def prose(text: str, limit: int = 600) -> Markdown:
     """A sentence of ours that may hold words of others: shown as it is, and nothing in it is Markdown.
 
     Every mark that can begin inline Markdown is escaped (CommonMark 0.31, section 2.4), and a word joiner keeps
-    mentions, issue references and automatic links from forming.
+    mentions, issue references, automatic links and the pictures that stand for `:words:` from forming.
     """
     line = _STARTS_A_REFERENCE.sub("\u2060", terminal(text, limit))
-    return Markdown(_MARKUP.sub(r"\\\1", line))
+    return Markdown(_BEGINS_A_BLOCK.sub(r"\1\\", _MARKUP.sub(r"\\\1", line)))
 
 
 def sentence(text: str, limit: int = 600) -> Markdown:
     """The same, with what stands between two backticks, such as a key of the spec, in a code span.
 
-    >>> sentence("widen it (`judge: budget`), *please*")
-    'widen it (`judge: budget`), \\\\*please\\\\*'
+    >>> sentence("add `judge: budget`, *please*")
+    'add `judge: budget`, \\\\*please\\\\*'
     """
     parts = terminal(text, limit).split("`")
     # an odd backtick, an empty pair, or two spans that touch: what belongs together is anybody's guess
     if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1:-1]):
         return prose(text, limit)
-    return Markdown("".join(code_span(part) if number % 2 else prose(part) for number, part in enumerate(parts)))
+    return Markdown(
+        "".join(code_span(part) if number % 2 else _spaced(part, limit) for number, part in enumerate(parts))
+    )
+
+
+def _spaced(part: str, limit: int) -> str:
+    """Prose with the spaces that it has to the code spans beside it."""
+    return f"{' ' * part.startswith(' ')}{prose(part, limit)}{' ' * (part.endswith(' ') and part != ' ')}"

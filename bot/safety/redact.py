@@ -8,7 +8,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
@@ -55,7 +55,9 @@ class Redactor:
     base64 at every alignment (as in `Authorization: Basic`), and line by line when it has several.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), learned: Callable[[str], None] | None = None) -> None:
+        """`learned` is told each secret when it is first learned."""
+        self._learned = learned
         self._masks: set[str] = set()
         self._forms: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
@@ -71,6 +73,9 @@ class Redactor:
         worth = {each for each in (secret, secret.strip(), *lines) if len(each.strip()) >= SHORTEST}
         if worth <= self._masks:
             return
+        if self._learned is not None:
+            for each in sorted(worth - self._masks):
+                self._learned(each)
         self._masks |= worth
         for each in worth:
             self._forms |= _forms(each)

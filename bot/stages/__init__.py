@@ -7,6 +7,7 @@ from bot.github.environment import Environment
 from bot.github.event import activity
 from bot.model.errors import STABLE, StabilityProofError
 from bot.stages.after import after
+from bot.stages.facts import gather
 from bot.stages.proving import prepared
 from bot.stages.saying import no_verdict, say
 
@@ -16,8 +17,17 @@ def main() -> int:
     environment = Environment.from_environ(os.environ)
     try:
         asked = activity(
-            environment.event_name, environment.event, environment.sha, environment.ref, environment.inputs
+            environment.event_name,
+            environment.event,
+            environment.sha,
+            environment.ref,
+            environment.inputs,
+            gather(environment),
         )
+        if asked.said is not None:
+            from bot.stages import talking
+
+            return talking.talk(environment, asked.said)
         if asked.commit is None:
             say(f"Nothing to do: {asked.reason}.")
             commands.assign(environment.output, {"verdict": "", "exit-code": str(STABLE)})

@@ -7,6 +7,7 @@ from bot.github.client import Client
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publisher
+from bot.github.quiet import GateAlone
 from bot.model.errors import STABLE, DeployError
 from bot.stages.saying import say
 
@@ -24,7 +25,8 @@ def after(environment: Environment) -> int:
     except DeployError as error:
         say(str(error))
     if saved.get("publish") == "true":
-        publisher = Publisher(
+        kind = Publisher if saved.get("comments") == "true" else GateAlone
+        publisher = kind(
             Client(environment.api_url, environment.token, environment.repository, patience=30.0),
             Activity(saved["commit"], "it was stopped"),
             saved["commit"],

@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import re
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from bot import proof, report
 from bot.github import bound
@@ -34,23 +34,6 @@ class Answer(NamedTuple):
     text: str
     done: bool = True
     code: int = STABLE
-
-
-@runtime_checkable
-class Markable(Protocol):
-    """What a store can do for maintainers: `bot/baseline/store.py`."""
-
-    def pin(self, mark: Mark) -> Run:
-        """Compare with the last good run until it is unpinned."""
-        ...
-
-    def unpin(self, mark: Mark) -> None:
-        """Compare with the newest good run again."""
-        ...
-
-    def invalidate(self, commit: str, mark: Mark) -> None:
-        """Never compare with this commit's run again."""
-        ...
 
 
 class Answering:
@@ -167,15 +150,15 @@ class Answering:
         return Answer(" ".join(words), code=code)
 
     def _pin(self, asked: Command) -> Answer:
-        run = self._markable().pin(self._mark(asked))
+        run = self._anywhere().store().pin(self._mark(asked))
         return Answer(f"Pinned. {_compared(run)}")
 
     def _unpin(self, asked: Command) -> Answer:
-        self._markable().unpin(self._mark(asked))
+        self._anywhere().store().unpin(self._mark(asked))
         return Answer(f"Unpinned. {self._compared_now()}")
 
     def _invalidate(self, asked: Command) -> Answer:
-        store = self._markable()
+        store = self._anywhere().store()
         try:
             found = self.client.json("contents: read", "GET", f"/repos/{self.client.name}/commits/{asked.about}")
         except Denied:
@@ -187,12 +170,6 @@ class Answering:
             raise GitHubError(f"GitHub's answer about the commit {asked.about} is not understood")
         store.invalidate(commit, self._mark(asked))
         return Answer(f"{code_span(commit[:12])} is not compared with any more. {self._compared_now()}")
-
-    def _markable(self) -> Markable:
-        store = self._anywhere().store()
-        if not isinstance(store, Markable):
-            raise UsageError("the baseline store that the input `baseline` names cannot be pinned")
-        return store
 
     def _mark(self, asked: Command) -> Mark:
         reason = self._anywhere().redactor.text(asked.reason)

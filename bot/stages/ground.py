@@ -15,12 +15,14 @@ from bot.github.artifacts import Artifacts
 from bot.github.client import Client
 from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.environment import Environment
-from bot.github.event import Activity
+from bot.github.event import ENVIRONMENT, Activity
 from bot.github.publisher import Publisher
+from bot.github.quiet import GateAlone
 from bot.github.trust import Home
 from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
+from bot.stages.kinds import aimed
 from bot.stages.saying import say, say_raw
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -104,7 +106,8 @@ class Ground:
         """What puts the verdict on GitHub; None where nothing is to be written there."""
         if self.client is None or self.environment.inputs.get("publish", "true").lower() == "false":
             return None
-        return Publisher(
+        kind = Publisher if self.asked.comments else GateAlone
+        return kind(
             self.client, self.asked, self.commit, self.spec.service, self.spec.environment, self.environment.run_url
         )
 
@@ -113,8 +116,14 @@ class Ground:
         return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
-        loaded = spec.load(self.home / self.environment.inputs.get("spec", "stability.yml"), os.environ)
-        named = self.environment.inputs.get("environment")
+        loaded = aimed(
+            spec.load(self.home / self.environment.inputs.get("spec", "stability.yml"), os.environ), self.asked
+        )
+        named = self.environment.inputs.get("environment") or self.asked.environment
+        if named and not ENVIRONMENT.fullmatch(named):
+            raise UsageError(
+                f"the input environment is {named[:60]!r}; it is a name of letters, digits, '.', '_' and '-'"
+            )
         return dataclasses.replace(loaded, environment=named) if named else loaded
 
     def _artifacts(self) -> Artifacts | None:

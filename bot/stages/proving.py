@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 from pathlib import Path
 
 from bot import pipeline, report
@@ -16,7 +15,8 @@ from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofEr
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import Ground
-from bot.stages.saying import no_verdict, say
+from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -69,14 +69,15 @@ class Proof:
         """Publish, and leave outputs, summary and proof; GitHub out of reach is exit code 4, and loses nothing."""
         verdict = outcome.verdict
         say(report.text(verdict))
-        commands.summarise(self.environment.summary, report.summary(verdict, self.ground.links()))
+        summary = report.summary(verdict, self.ground.links())
+        commands.summarise(self.environment.summary, noted(summary, self.ground.asked))
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
         if self.publisher:
             try:
                 lapsed = lapses(outcome.candidate.closed, verdict)
                 publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
             except GitHubError as error:
-                sys.stdout.write(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
+                say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
             self._save(done="true")  # from here on a job that is killed has its verdict, and nothing to give up
         if self.ground.artifacts and self.environment.runtime_token:
@@ -84,6 +85,7 @@ class Proof:
                 self.ground.artifacts.upload(self.ground.proof_name(), outcome.proof.read_bytes())
             except GitHubError as error:
                 remarks.append(f"the proof was not uploaded: {error}")
+        left_out(self.environment, publication)
         for line in (*publication.lines, *publication.denied, *remarks):
             say(line)
         commands.assign(self.environment.output, self._outputs(outcome, publication, code))
@@ -104,19 +106,19 @@ class Proof:
             "readiness": outcome.verdict.readiness,
             "exit-code": str(code),
             "regressed": str(bad),
-            "comment-url": publication.comment_url or "",
+            "comment-url": _address(publication.comment_url),
             "proof-path": str(outcome.proof),
             "proof-digest": outcome.proof_digest,
         }
 
     def _texts(self, outcome: Outcome) -> Texts:
-        verdict, links = outcome.verdict, self.ground.links()
+        verdict, links, asked = outcome.verdict, self.ground.links(), self.ground.asked
         return Texts(
             verdict=verdict.verdict,
-            comment=report.comment(verdict, links),
-            status=report.status_line(verdict),
-            title=report.check_title(verdict),
-            summary=report.comment(verdict, links),
+            comment=noted(report.comment(verdict, links), asked),
+            status=labelled(report.status_line(verdict), asked),
+            title=labelled(report.check_title(verdict), asked),
+            summary=noted(report.comment(verdict, links), asked),
             annotations=annotations.of(verdict.findings, annotations.in_the_spec(self.spec.text, self._spec_path())),
             url=verdict.candidate.url,
             kept=outcome.kept,
@@ -129,16 +131,19 @@ class Proof:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
     def _request(self) -> Request:
+        store = self.ground.store()
         return Request(
             spec=self.spec,
             commit=self.ground.commit,
             repository=self.ground.home,
             out=self.ground.out,
             state=self.ground.out / "state",
-            store=self.ground.store(),
+            store=store if self.ground.asked.keeps_baseline else ReadOnly(store),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
-            issues=self.publisher.closes if self.publisher else tuple,
+            issues=self.publisher.closes if self.publisher and self.ground.asked.writes_issues else tuple,
+            hands_over=self.ground.asked.hands_over,
+            learned=masked,
         )
 
     def _save(self, **values: str) -> None:
@@ -148,8 +153,14 @@ class Proof:
             "service": self.spec.service,
             "environment": self.spec.environment,
             "publish": "true" if self.publisher else "false",
+            "comments": "true" if self.ground.asked.comments else "false",
         }
         commands.assign(self.environment.state, fixed | values)
+
+
+def _address(url: str | None) -> str:
+    """What may stand in an output: outputs end up in the shells of the steps that follow."""
+    return url if url and re.fullmatch(r"https?://[\w.:/#%~?=&\[\]-]+", url, re.ASCII) else ""
 
 
 def _full(home: Path, commit: str) -> str:

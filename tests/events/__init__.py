@@ -15,7 +15,16 @@ from tests.github_stand_in.state import Comment
 from tests.github_stand_in.world import Repository
 
 HERE = Path(__file__).parent
-EVENTS = ("deployment_status", "issue_comment", "merge_group", "pull_request", "push", "schedule", "workflow_dispatch")
+EVENTS = (
+    "deployment_status",
+    "issue_comment",
+    "merge_group",
+    "pull_request",
+    "push",
+    "repository_dispatch",
+    "schedule",
+    "workflow_dispatch",
+)
 NO_COMMIT = "0" * 40
 Payload = dict[str, Any]
 
@@ -40,7 +49,8 @@ def load(
     """A payload (`push`, `pull_request_merged`, …: the files beside this one), as GitHub would have sent it.
 
     With a stand-in and one of its repositories, what the payload says of the repository, of the pull request or issue
-    `number`, of the commit `sha` (a push goes to the default branch; its tip unless told) and of the `comment` is what
+    `number`, of the commit `sha` (what was pushed to the default branch, or deployed: its tip unless told; or a merge
+    group's head) and of the `comment` is what
     the stand-in holds. `changes` replace fields at the payload's top, after that.
     """
     event = max((each for each in EVENTS if name.startswith(each)), key=len)
@@ -56,6 +66,11 @@ def load(
             _fit_push(payload, site, repository, sha or repository.branches[repository.default_branch])
         if event == "workflow_dispatch":
             payload["ref"] = f"refs/heads/{repository.default_branch}"
+        if event == "merge_group":
+            _fit_group(payload, repository, sha)
+        if event == "deployment_status":
+            payload["deployment"]["sha"] = sha or repository.branches[repository.default_branch]
+            payload["deployment"]["ref"] = repository.default_branch
         if number is not None:
             _fit_thread(payload, site, repository, number)
         if comment is not None:
@@ -73,6 +88,17 @@ def _fit_thread(payload: Payload, site: Site, repository: Repository, number: in
         payload["issue"] |= issue_view(site, repository, issue)
         if not issue.pull:
             payload["issue"].pop("pull_request", None)
+
+
+def _fit_group(payload: Payload, repository: Repository, sha: str | None) -> None:
+    default = repository.default_branch
+    group = payload["merge_group"]
+    group |= {
+        "base_ref": f"refs/heads/{default}",
+        "base_sha": repository.branches[default],
+        "head_sha": sha or group["head_sha"],
+    }
+    group["head_ref"] = f"refs/heads/gh-readonly-queue/{default}/pr-104-{group['base_sha']}"
 
 
 def _fit_push(payload: Payload, site: Site, repository: Repository, sha: str) -> None:

@@ -22,9 +22,12 @@ AS_THEY_ARE = {
     "pull_request_closed": ("pull_request", 3),
     "issue_comment_created": ("issue_comment", 0),
     "issue_comment_edited": ("issue_comment", 7),
+    "issue_comment_deleted": ("issue_comment", 5),
     "workflow_dispatch": ("workflow_dispatch", 0),
     "merge_group": ("merge_group", 0),
     "deployment_status": ("deployment_status", 0),
+    "deployment_status_in_progress": ("deployment_status", 1),
+    "repository_dispatch": ("repository_dispatch", 0),
 }
 
 
@@ -63,6 +66,16 @@ def on_pull_request(payload: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
+def at_an_address(payload: dict[str, Any]) -> dict[str, Any]:
+    """A deployment that says where it answers, and apart from that where its log is, as newer tools do."""
+    payload["deployment_status"] |= {
+        "environment_url": "https://staging.example.invalid",
+        "log_url": "https://deploy.example.invalid/log/1",
+        "target_url": "https://deploy.example.invalid/log/1",
+    }
+    return payload
+
+
 def main() -> None:
     """Write the files."""
     package = Path(sys.argv[1])
@@ -77,6 +90,7 @@ def main() -> None:
     payloads["pull_request_merged"] = merged(adapted("pull_request_closed"))
     payloads["pull_request_merged_from_fork"] = from_fork(adapted("pull_request_merged"))
     payloads["issue_comment_created_on_pull_request"] = on_pull_request(adapted("issue_comment_created"))
+    payloads["deployment_status_with_address"] = at_an_address(adapted("deployment_status"))
     # not a webhook, so in no collection of them: the runner makes it
     payloads["schedule"] = {
         "repository": payloads["push"]["repository"],

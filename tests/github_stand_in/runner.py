@@ -111,6 +111,12 @@ def _revision(event: Event, repository: Repository) -> tuple[str, str, str, str]
         if pull["merged"]:
             return pull["merge_commit_sha"], f"refs/heads/{base}", base, head
         return pull["head"]["sha"], f"refs/pull/{pull['number']}/merge", base, head
+    if event.name == "pull_request_target":
+        pull = payload["pull_request"]
+        return tip, f"refs/heads/{pull['base']['ref']}", pull["base"]["ref"], pull["head"]["ref"]
+    if event.name == "deployment_status":
+        deployment = payload["deployment"]
+        return deployment["sha"], f"refs/heads/{deployment['ref']}" if deployment["ref"] == default else "", "", ""
     if event.name == "merge_group":
         group = payload["merge_group"]
         return group["head_sha"], group["head_ref"], "", ""
@@ -174,6 +180,56 @@ def outputs(environment: dict[str, str], file: str = "GITHUB_OUTPUT") -> dict[st
             raise ValueError(f"Invalid format '{text}'. Name must not be empty")
         found[name] = value
     return found
+
+
+COMMANDS = {
+    *("add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "internal-set-repo-path"),
+    *("notice", "remove-matcher", "save-state", "set-env", "set-output", "stop-commands", "warning"),
+}
+IGNORED = dict.fromkeys((*range(0x200B, 0x2010), 0x2060, 0xFEFF, 0xAD))
+"""What .NET's comparison of texts by culture, which the runner uses, does not see."""
+
+
+def obeyed(log: str) -> list[str]:
+    """The commands in a log that the runner would carry out, each as `NAME DATA`.
+
+    Source: actions/runner, `ActionCommand.cs` (`TryParseV2`, then `TryParse`) and `ActionCommandManager.cs`
+    (`TryProcessCommand`): a line that begins with `::` after white space, or `##[` anywhere in one; names are known
+    whatever their case; between `stop-commands` and its token there is only the token.
+    """
+    found: list[str] = []
+    stopped: str | None = None
+    for line in re.split(r"\r\n|\r|\n", log):
+        known = COMMANDS if stopped is None else COMMANDS | {stopped}
+        command = _second_form(line.translate(IGNORED), known) or _first_form(line.translate(IGNORED), known)
+        if command is None:
+            continue
+        name, data = command
+        if stopped is not None:
+            stopped = None if name.lower() == stopped else stopped
+        elif name.lower() == "stop-commands":
+            stopped = data.lower()
+        else:
+            found.append(f"{name} {data}")
+    return found
+
+
+def _second_form(line: str, known: set[str]) -> tuple[str, str] | None:
+    text = line.lstrip()
+    end = text.find("::", 2)
+    if not text.startswith("::") or end < 0:
+        return None
+    name = text[2:end].partition(" ")[0]
+    return (name, text[end + 2 :]) if name.lower() in known else None
+
+
+def _first_form(line: str, known: set[str]) -> tuple[str, str] | None:
+    start = line.find("##[")
+    end = line.find("]", start)
+    if start < 0 or end < 0:
+        return None
+    name = line[start + 3 : end].partition(" ")[0]
+    return (name, line[end + 1 :]) if name.lower() in known else None
 
 
 def summary(environment: dict[str, str]) -> str:

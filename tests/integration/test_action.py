@@ -3,13 +3,10 @@
 import base64
 import io
 import json
-import os
+import re
 import subprocess
-import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,42 +14,14 @@ import pytest
 
 from tests import events
 from tests.github_stand_in import Repository, StandIn
-from tests.github_stand_in.runner import outputs, runner_environment
-
-ROOT = Path(__file__).parents[2]
-SPEC = """version: 1
-service: shop
-environment: test
-deploy: {{url: {{url: "{url}"}}}}
-probes:
-  health: {{http: GET /health, timed: false, expect: {{status: {status}}}}}
-"""
-
-
-class Shop(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"::set-output name=verdict::stable\n##[error]from the service")
-
-    def do_POST(self) -> None:
-        """Give back what came, as services do in their errors: as it is, and as a string inside of JSON."""
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        self.send_response(200)
-        self.end_headers()
-        said = json.dumps({"detail": json.loads(body), "body": body, "basic": base64.b64encode(body.encode()).decode()})
-        self.wfile.write(said.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        del format, args
+from tests.github_stand_in.runner import obeyed, runner_environment
+from tests.integration.jobs import ROOT, SPEC, Job, answering
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with answering() as url:
+        yield url
 
 
 @pytest.fixture
@@ -60,36 +29,6 @@ def home(github: StandIn) -> Repository:
     made = github.repository("example/shop")
     made.commit("the first")
     return made
-
-
-class Job:
-    """One job on a runner, whose workspace holds the spec."""
-
-    def __init__(
-        self, github: StandIn, home: Repository, folder: Path, spec: str, event: str = "push", **inputs: str
-    ) -> None:
-        self.folder = folder
-        self.environment = runner_environment(github, events.load(event, github, home), folder, inputs=inputs)
-        self.workspace = Path(self.environment["GITHUB_WORKSPACE"])
-        (self.workspace / "stability.yml").write_text(spec)
-
-    def run(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "INPUT_", "ACTIONS_"))
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "bot.action", *words],
-            cwd=self.workspace,
-            env={**kept, **self.environment, "PYTHONPATH": str(ROOT), **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
-
-    @property
-    def said(self) -> dict[str, str]:
-        return outputs(self.environment)
 
 
 def test_a_push_ends_in_outputs_a_summary_a_comment_and_a_closed_gate(
@@ -108,6 +47,49 @@ def test_a_push_ends_in_outputs_a_summary_a_comment_and_a_closed_gate(
     assert len(github.requests) < 100
 
 
+OUTPUTS = {
+    "verdict": r"stable|unstable|inconclusive|first run",
+    "risk": r"minimal|low|medium|high|critical",
+    "readiness": r"approved|approved with warnings|rejected|needs evidence",
+    "exit-code": r"[0-4]",
+    "regressed": r"\d+",
+    "comment-url": r"https?://[\w.:/#-]+",
+    "proof-path": r"\.stability-proof/proof\.zip",
+    "proof-digest": r"sha256:[0-9a-f]{64}",
+}
+
+
+def test_an_output_is_a_word_a_number_an_address_a_path_or_a_digest(
+    github: StandIn, home: Repository, url: str, tmp_path: Path
+) -> None:
+    for status in (200, 503):
+        job = Job(github, home, tmp_path / str(status), SPEC.format(url=url, status=status))
+        job.run()
+        assert set(job.said) == set(OUTPUTS)
+        assert all(re.fullmatch(pattern, job.said[name]) for name, pattern in OUTPUTS.items()), job.said
+
+
+def test_a_session_that_a_service_gave_is_masked_and_a_short_word_is_not(
+    github: StandIn, home: Repository, tmp_path: Path
+) -> None:
+    with answering() as url:
+        spec = (
+            SPEC.format(url=url, status=200)
+            .replace("probes:", LOGIN)
+            .replace("timed: false", "login: user, timed: false")
+        )
+        for token in ("a-session-of-40-letters-0123456789abcdef", "stable"):
+            job = Job(github, home, tmp_path / token, spec)
+            ended = job.run(SHOP_TOKEN=token)
+            assert ended.returncode in (0, 1), ended.stdout
+            assert (f"add-mask {token}!" in obeyed(ended.stdout)) == (len(token) > 16)
+
+
+LOGIN = """login:
+  user: {http: POST /echo, json: {token: "${SHOP_TOKEN}!"}, token: $.detail.token}
+probes:"""
+
+
 def test_a_broken_service_is_unstable(github: StandIn, home: Repository, url: str, tmp_path: Path) -> None:
     job = Job(github, home, tmp_path, SPEC.format(url=url, status=503))
 
@@ -120,18 +102,11 @@ def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository,
 
     ended = job.run()
     assert ended.stderr == "", "the runner obeys what is on standard error as well"
-    lines = ended.stdout.splitlines()
 
-    obeyed, stopped = [], ""
-    for line in lines:
-        if stopped:
-            stopped = "" if line == f"::{stopped}::" else stopped
-        elif line.startswith("::stop-commands::"):
-            stopped = line.removeprefix("::stop-commands::")
-        elif line.startswith("::") or "##[" in line:
-            obeyed.append(line)
-    assert all(line.startswith("::add-mask::") for line in obeyed)
-    assert not any("##[" in line for line in lines)
+    commanded = obeyed(ended.stdout)
+    assert commanded
+    assert all(each.startswith("add-mask ") for each in commanded)
+    assert not any("##[" in line for line in ended.stdout.splitlines())
 
 
 def test_no_secret_reaches_github_the_runner_or_a_file(
@@ -315,14 +290,20 @@ def test_the_second_push_is_compared_with_the_baseline_that_the_first_one_left(
     assert second.said["verdict"] == "stable"
 
 
-@pytest.mark.parametrize("event", ["pull_request_closed", "pull_request_opened", "push_tag", "schedule", "merge_group"])
+NOTHING = [
+    *("pull_request_closed", "pull_request_opened", "push_tag", "deployment_status_in_progress"),
+    *("issue_comment_created", "issue_comment_edited", "issue_comment_deleted"),
+]
+
+
+@pytest.mark.parametrize("event", NOTHING)
 def test_an_event_that_asks_for_nothing_is_said_and_touches_nothing(
     github: StandIn, home: Repository, url: str, tmp_path: Path, event: str
 ) -> None:
     environment = runner_environment(github, events.load("push", github, home), tmp_path)
     job = Job(github, home, tmp_path, SPEC.format(url=url, status=200))
     loaded = events.load(event)
-    Path(environment["GITHUB_EVENT_PATH"]).write_text(__import__("json").dumps(loaded.payload))
+    Path(environment["GITHUB_EVENT_PATH"]).write_text(json.dumps(loaded.payload))
 
     ended = job.run(GITHUB_EVENT_NAME=loaded.name)
 

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.github import commands
-from tests.github_stand_in.runner import outputs
+from tests.github_stand_in.runner import COMMANDS, obeyed, outputs
 
 hostile = st.text(st.characters(codec="utf-8") | st.sampled_from("\r\n%:#[]<"), max_size=80)
 
@@ -33,6 +34,45 @@ def test_text_of_others_commands_nothing() -> None:
     assert last == f"::{token}::"
     assert len(token) == 32
     assert not [line for line in between if "##[" in line or token in line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "::set-output name=verdict::stable",
+        " \t::SET-OUTPUT::stable",
+        "\u200b::set-env name=PATH::/tmp",
+        "text ##[set-output name=a]b",
+        "a\r::add-path::/tmp",
+        "::stop-commands::token\nx\n::token::\n::debug::again",
+    ],
+)
+def test_the_parser_of_a_runners_log_sees_a_command(line: str) -> None:
+    assert len(obeyed(line)) == 1
+
+
+@pytest.mark.parametrize("line", ["a ::error::b", "::nothing::b", "##[group x", "::error", "##[section]x", ""])
+def test_and_none_where_a_runner_sees_none(line: str) -> None:
+    assert obeyed(line) == []
+
+
+spoken = st.lists(
+    st.sampled_from([*(f"::{name}::" for name in COMMANDS), "##[", "set-env name=A]b", "\r", "\n", "::", "\u200b", " "])
+    | st.text(max_size=5),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=500)
+@given(spoken)
+def test_no_text_between_quotation_marks_commands_anything(text: str) -> None:
+    assert obeyed(commands.quoted(text)) == []
+    assert obeyed(f"{commands.quoted(text)}::debug::after\n") == ["debug after"], "and what is ours is obeyed after it"
+
+
+@given(spoken)
+def test_an_annotation_is_one_command_whatever_it_says(text: str) -> None:
+    assert [each.split(" ")[0] for each in obeyed(commands.error(text))] == ["error"]
 
 
 def test_every_quotation_has_a_token_of_its_own() -> None:

