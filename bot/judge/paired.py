@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from bot.judge import failing, location, rates, sequential
-from bot.judge.basis import Basis
+from bot.judge.basis import SUITE, Basis
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
 from bot.judge.weighing import Weighed
@@ -21,7 +21,6 @@ TOGETHER_METHOD = "paired rounds: the scores of all series added up for each rou
 RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired scores"
 MOST_PAIRS = 1_000_000
 MOST_ODDS = 50.0
-SUITE = "suite"
 CUT_SHORT = ("undecided", "only ")
 """How the reasons begin of what more rounds would decide."""
 

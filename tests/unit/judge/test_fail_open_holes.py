@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from bot.judge.policy import Policy
 from bot.model import Fact, Provenance, Run
 from bot.model.errors import FormatError
-from tests.unit.judge.cases import GREEN, beside, finding, latencies, policy, timed, verdict
+from tests.unit.judge.cases import FEW, GREEN, beside, finding, latencies, policy, timed, verdict
 from tests.unit.samples import TIME, check, observation, run, series, subject
 
 
@@ -81,7 +81,7 @@ def test_09_nothing_to_judge_by_is_not_a_pass() -> None:
 
 
 def test_10_a_first_run_is_not_called_stable() -> None:
-    judged = verdict(run(timed(latencies(1, 60))), None, policy(timed=True))
+    judged = verdict(run(timed(latencies(1, 60))), None, policy(timed=True, **FEW))
     assert judged.verdict == "first run"
     assert finding(judged, "health/latency").status == "new"
 
@@ -91,8 +91,8 @@ def test_10_a_lost_baseline_is_no_first_run() -> None:
     rows = tuple((row[0], row[1], row[0] % 2, True) for row in new.series[0].samples if isinstance(row[0], int))
     new = new.model_copy(update={"series": (new.series[0].model_copy(update={"samples": rows}),)})
     candidate, baseline = beside([new], [old])
-    assert verdict(candidate, baseline, policy(timed=True)).verdict == "stable"
-    assert verdict(candidate, None, policy(timed=True)).verdict == "inconclusive"
+    assert verdict(candidate, baseline, policy(timed=True, **FEW)).verdict == "stable"
+    assert verdict(candidate, None, policy(timed=True, **FEW)).verdict == "inconclusive"
     told = observation("baseline", state="not measured", reason="the store did not answer", checks=())
     assert verdict(run(observation(), told)).verdict == "inconclusive"
 
@@ -119,8 +119,8 @@ def test_14_a_value_that_is_no_number_does_not_pass() -> None:
     rows = tuple((index, "NaN", 0, True) for index in range(100))
     new = observation(series=(series([]).model_copy(update={"samples": rows}),))
     steady = [timed(latencies(1, 100, noise=0.02))]  # any number near 40 in their place would be fine
-    assert verdict(*beside([timed([40.0] * 100)], steady), policy(timed=True)).verdict == "stable"
-    assert verdict(*beside([new], steady), policy(timed=True)).verdict not in GREEN
+    assert verdict(*beside([timed([40.0] * 100)], steady), policy(timed=True, **FEW)).verdict == "stable"
+    assert verdict(*beside([new], steady), policy(timed=True, **FEW)).verdict not in GREEN
 
 
 def test_15_one_point_does_not_stand_for_the_series() -> None:

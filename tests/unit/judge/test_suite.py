@@ -219,7 +219,7 @@ def test_a_probe_that_could_not_be_timed_is_not_gone_because_the_spec_has_change
 
 def test_a_budget_for_failures_that_the_spec_names_has_to_be_shown() -> None:
     short = beside([timed(latencies(1, 60))], [timed(latencies(2, 60))])
-    assert verdict(*short, policy(timed=True)).verdict == "stable"
+    assert verdict(*short, policy(timed=True, failures={"latency": "10%"})).verdict == "stable"
     assert verdict(*short, policy(timed=True, failures={"latency": "2%"})).verdict == "inconclusive"
     long = beside([timed(latencies(1, 300))], [timed(latencies(2, 300))])
     assert verdict(*long, policy(timed=True, failures={"latency": "2%"})).verdict == "stable"
