@@ -7,12 +7,10 @@ from bot.judge import failing, location, rates, sequential
 from bot.judge.basis import SUITE, Basis
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
-from bot.judge.weighing import Weighed
+from bot.judge.weighing import POWER, SPOILT, Weighed, spoilt
 from bot.model import Comparison, Finding, Observation, Odds, Series, Severity, Status, six
 from bot.model.duration import format_duration
 
-POWER = 0.8416
-"""The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
 METHOD = "paired rounds: block-aligned biweight score of log values, sign-flip null, group-sequential boundaries"
 TAIL_METHOD = (
     "paired rounds: block-aligned ramp score of the slow requests, sign-flip null, group-sequential boundaries"
@@ -50,7 +48,7 @@ def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) ->
     if weighed is None:
         return
     severity: Severity = "major"
-    comparison = Comparison(unit="", better="lower", method=TOGETHER_METHOD)
+    comparison = _shown_together(settled, seen)
     yield Finding(
         id=f"{SUITE}/latency",
         probe=SUITE,
@@ -64,6 +62,28 @@ def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) ->
         remedy="look for what they have in common",
         observed=tuple(each.fingerprint() for each in seen if each.series),
     )
+
+
+def _shown_together(settled: Settled, seen: tuple[Observation, ...]) -> Comparison:
+    """What all series have in common before the ratio: how many samples, and the geometric mean of their medians."""
+    parts = [each for each in settled.middle.values() if each.measure is not None]
+    names = {key for key, each in settled.middle.items() if each.measure is not None}
+    units = {one.unit for each in seen for one in each.series if (each.probe, one.id) in names}
+    bare = Comparison(
+        unit=units.pop() if len(units) == 1 else "",
+        better="lower",
+        samples_before=sum(len(each.rounds.pairs) for each in parts),
+        samples_after=sum(len(each.rounds.pairs) for each in parts),
+        method=TOGETHER_METHOD,
+    )
+    if not bare.unit:
+        return bare
+    medians = [_medians(each) for each in parts]
+    means = {
+        side: six(math.exp(math.fsum(math.log(each[side]) for each in medians) / len(medians)))
+        for side in ("before", "after")
+    }
+    return bare.model_copy(update=means)
 
 
 def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Settled, shown: Comparison) -> Finding:
@@ -86,6 +106,8 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Se
             " (`judge: time`, `rounds`), or widen the budget",
         )
     word: Status = "maintained" if weighed.word == "fine" else weighed.word
+    if word != "regressed" and spoilt(weighed.rounds) > SPOILT:
+        return _too_busy(basis, new, comparison, weighed)
     why = _by_the_floor(policy, basis.name, new.id, weighed)
     if sessions > 1 and weighed.odds is not None:
         won = weighed.odds.worse if weighed.word == "regressed" else weighed.odds.fine
@@ -139,7 +161,17 @@ def _of_the_tail(basis: Basis, policy: Policy, new: Series, weighed: Weighed, sh
         more = rates.rounds_until(seen.most, seen.after - seen.before, budget, count, MOST_PAIRS) - count
         comparison = comparison.model_copy(update={"more_pairs": more})
         remedy = f"measure about {more} more rounds (`judge: time`, `rounds`), or widen the budget"
-    return basis.finding(item, "series", word, severity=severity, comparison=comparison, reason=reason, remedy=remedy)
+    sight = f"+{six(max(seen.most, 0.0) * 100):.2g} % slow"
+    return basis.finding(
+        item,
+        "series",
+        word,
+        severity=severity,
+        comparison=comparison,
+        reason=reason,
+        remedy=remedy,
+        would_have_seen=sight,
+    )
 
 
 def _by_the_floor(policy: Policy, probe: str, series: str, weighed: Weighed) -> str | None:
@@ -155,8 +187,7 @@ def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, 
     if count >= sequential.FIRST:
         reason, remedy, more = "values of nothing or less have no ratio", "measure it in another unit", None
     elif count + aside >= sequential.FIRST:
-        reason = f"the machine that measured was too busy: {aside} of {count + aside} rounds cannot be vouched for"
-        remedy, more = "run it where nothing else runs", sequential.FIRST - count
+        return _too_busy(basis, new, shown.model_copy(update={"pairs": count}), weighed, item)
     else:
         reason = f"only {count} rounds in which both sides answered; below {sequential.FIRST} nothing is said"
         remedy, more = "give measuring more time (`judge: time`)", sequential.FIRST - count
@@ -168,6 +199,20 @@ def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, 
         comparison=shown.model_copy(update={"pairs": count, "more_pairs": more}),
         reason=reason,
         remedy=remedy,
+    )
+
+
+def _too_busy(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, item: str | None = None) -> Finding:
+    """What is left when most rounds are set aside is a choice: those in which the machine happened to be quick."""
+    count, aside = len(weighed.rounds.pairs), weighed.rounds.aside
+    return basis.finding(
+        item or new.id,
+        "series",
+        "not measured",
+        severity=basis.at_most("major"),
+        comparison=shown.model_copy(update={"more_pairs": max(1, sequential.FIRST - count, aside - count)}),
+        reason=f"the machine that measured was too busy: {aside} of {count + aside} rounds cannot be vouched for",
+        remedy="run it where nothing else runs",
     )
 
 

@@ -93,7 +93,8 @@ def _alone(basis: Basis, policy: Policy, new: Series, error: Errors) -> Iterator
     elif basis.baseline_is_lost:
         yield basis.finding(new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words)
     else:
-        yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown)
+        sight = "no slowdown: nothing before"
+        yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown, would_have_seen=sight)
 
 
 def _stored(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:
