@@ -95,7 +95,8 @@ async def keep(
         folders={"candidate": out / "candidate", "baseline": out / "baseline"},
     )
     try:
-        kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)
+        last = await asyncio.to_thread(request.store.last)
+        kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
     except WorkError as error:
         remarks += (f"this run was not kept as a baseline: {error}",)

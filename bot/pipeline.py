@@ -119,7 +119,7 @@ class _Pass:
         self.log(f"{len(observed.observations)} probes observed, {len(broken)} broken")
         carried = await self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
-            await self.session.measure(watch(self.spec.policy, carried))
+            await self.session.measure(watch(self.spec.policy, carried, now()[:10]))
         candidate_run, baseline_run = self.session.runs()
         candidate_run = self._repeatable(candidate_run).model_copy(update={"carried": carried})
         return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)

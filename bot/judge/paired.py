@@ -7,7 +7,7 @@ from bot.judge import failing, location, rates, sequential
 from bot.judge.basis import SUITE, Basis
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
-from bot.judge.weighing import POWER, SPOILT, Weighed, spoilt
+from bot.judge.weighing import POWER, REMARKED, SPOILT, Weighed, spoilt
 from bot.model import Comparison, Finding, Observation, Odds, Series, Severity, Status, six
 from bot.model.duration import format_duration
 
@@ -18,7 +18,9 @@ TAIL_METHOD = (
 TOGETHER_METHOD = "paired rounds: the scores of all series added up for each round, one sign flip a round"
 RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired scores"
 MOST_PAIRS = 1_000_000
-MOST_ODDS = 50.0
+MOST_ODDS = 1_000_000
+"""Odds beyond which no number says more."""
+SHOWN_DIGESTS = 3
 CUT_SHORT = ("undecided", "only ")
 """How the reasons begin of what more rounds would decide."""
 
@@ -95,24 +97,50 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Se
     if sessions > 1 and weighed.odds is not None:
         comparison = _resumed(comparison, weighed, sessions)
     if weighed.word == "open":
-        return basis.finding(
+        reason = "undecided: the interval shows neither a regression nor that it is within the budget"
+        if sessions > 1:
+            reason = f"undecided after {sessions} sessions together; {_earlier(settled)}"
+        found = basis.finding(
             new.id,
             "series",
             "not measured",
             severity=severity,
             comparison=comparison,
-            reason="undecided: the interval shows neither a regression nor that it is within the budget",
+            reason=reason,
             remedy=f"run it again: what was shown adds up; about {comparison.more_pairs} more rounds would decide"
             " (`judge: time`, `rounds`), or widen the budget",
         )
+        return _resting(found, settled, sessions)
     word: Status = "maintained" if weighed.word == "fine" else weighed.word
     if word != "regressed" and spoilt(weighed.rounds) > SPOILT:
         return _too_busy(basis, new, comparison, weighed)
     why = _by_the_floor(policy, basis.name, new.id, weighed)
     if sessions > 1 and weighed.odds is not None:
         won = weighed.odds.worse if weighed.word == "regressed" else weighed.odds.fine
-        why = f"shown by {sessions} sessions together: the odds for it are {math.exp(min(won, MOST_ODDS)):.3g} to 1"
-    return basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+        why = f"shown by {sessions} sessions together: the odds for it are {_odds(won)} to 1; {_earlier(settled)}"
+    if spoilt(weighed.rounds) > REMARKED:
+        why = "; ".join(filter(None, (why, _aside(weighed))))
+    found = basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+    return _resting(found, settled, sessions)
+
+
+def _odds(logarithm: float) -> str:
+    return f"more than {MOST_ODDS:,}" if logarithm > math.log(MOST_ODDS) else f"{math.exp(logarithm):.3g}"
+
+
+def _earlier(settled: Settled) -> str:
+    """The runs of earlier sessions, by name: what is carried from them is a number that this proof cannot compute."""
+    names = settled.earlier
+    shown = ", ".join(each[:19] for each in names[-SHOWN_DIGESTS:])
+    more = f" and {len(names) - SHOWN_DIGESTS} before" if len(names) > SHOWN_DIGESTS else ""
+    return f"with {len(names)} earlier session{'' if len(names) == 1 else 's'}: {shown}{more}"
+
+
+def _resting(finding: Finding, settled: Settled, sessions: int) -> Finding:
+    """The finding, with the runs of earlier sessions among what it rests on."""
+    if sessions < 2:
+        return finding
+    return finding.model_copy(update={"observed": (*finding.observed, *settled.earlier)})
 
 
 def _medians(weighed: Weighed) -> dict[str, float]:
@@ -211,9 +239,14 @@ def _too_busy(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, it
         "not measured",
         severity=basis.at_most("major"),
         comparison=shown.model_copy(update={"more_pairs": max(1, sequential.FIRST - count, aside - count)}),
-        reason=f"the machine that measured was too busy: {aside} of {count + aside} rounds cannot be vouched for",
+        reason=f"the machine that measured was too busy: {_aside(weighed)}",
         remedy="run it where nothing else runs",
     )
+
+
+def _aside(weighed: Weighed) -> str:
+    count, aside = len(weighed.rounds.pairs), weighed.rounds.aside
+    return f"{aside} of {count + aside} rounds cannot be vouched for"
 
 
 def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | Odds | None]:

@@ -15,8 +15,8 @@ CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
 ALONE = 0.10
 """The share of failures that one series of a suite may hide at most, while all together are shown to have fewer."""
-SPOILT = 0.5
-"""The share of rounds that our own machine spoilt, above which a series is not called fine."""
+REMARKED, SPOILT = 0.25, 0.75
+"""The shares of rounds that our own machine spoilt, above which a row says so, and above which it is not called fine."""
 HALF = 0.5
 """The score, in the middle of the ramp, from which on a request counts as slow."""
 PEEKED = 2

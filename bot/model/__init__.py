@@ -1,6 +1,6 @@
 """The ground floor: plain, immutable values and their JSON formats. It imports nothing of ours."""
 
-from bot.model.carried import Carried, Odds
+from bot.model.carried import Carried, Left, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
 from bot.model.progress import Progress, SeriesKey, Watch
@@ -30,6 +30,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Inputs",
+    "Left",
     "Observation",
     "Odds",
     "Past",

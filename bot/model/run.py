@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from bot.model.carried import Carried
+from bot.model.carried import MOST_LEFT, Carried, Left
 from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.observation import Evidence, Observation
 from bot.model.value import Value
@@ -44,10 +44,11 @@ class Run(Value):
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
     first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
-    revisions have left to this one.
+    revisions have left to this one; `left` is what a kept run holds for the next session of each pair of revisions, oldest
+    first.
     """
 
-    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history"})
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "left"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -61,6 +62,7 @@ class Run(Value):
     release: Name | None = None
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
     carried: Carried | None = None
+    left: tuple[Left, ...] = Field(default=(), max_length=MOST_LEFT)
 
     @property
     def name(self) -> str:
