@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import NamedTuple
 
-from benchmarks import rivals
+from benchmarks import rivals, sparse
 from benchmarks.figures import Figures
 from benchmarks.latencies import SCENARIOS, Effect, sides
-from bot.judge import sequential, watch
+from bot.judge import judge, sequential, watch
 from bot.judge.policy import Expected, Policy
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import Weighed, errors
-from bot.model import Series
+from bot.model import Observation, Run, Series, Subject
 
 METRICS = 20
 SAME, EDGE = Effect(), Effect(ratio=1.02)
@@ -195,6 +195,26 @@ def costs(bench: Bench) -> None:
         bench.figures.say(f"suites whose word is right: {name}", right, ">= 0.95")
 
 
+def failures(bench: Bench) -> None:
+    """Quick and steady suites of which requests fail: how many end green; and where both sides fail alike, as worse."""
+    for name, probes, share, alone, bar in (
+        ("one probe, 5 % fail", 1, 0.05, False, "<= 0.05"),
+        ("one probe, 10 % fail", 1, 0.10, False, "<= 0.05"),
+        ("one of 20 probes, 10 % fail", METRICS, 0.10, True, "<= 0.05"),
+        ("one of 20 probes, 5 % fail", METRICS, 0.05, True, ""),
+        ("20 probes, 5 % fail", METRICS, 0.05, False, "<= 0.05"),
+    ):
+        found = _sparse(bench, probes, share, alone, 0.0, 400)
+        bench.figures.say(f"suites that end green: {name}", fmean(each.green for each in found), bar)
+    found = _sparse(bench, 5, 0.0, False, 0.05, 100)
+    bench.figures.say("false alarms: 5 % fail on both sides", fmean(each.failing for each in found), "<= 0.05")
+
+
+def _sparse(bench: Bench, probes: int, share: float, alone: bool, before: float, most: int) -> list[sparse.Ended]:
+    asked = [(probes, share, alone, before, most, bench.seed * 10_000 + index) for index in range(2 * bench.suites)]
+    return list(bench.pool.map(sparse.session, *zip(*asked, strict=True), chunksize=2))
+
+
 def beside(bench: Bench) -> None:
     """The rivals, each with 400 rounds (16,000 requests) of the same kind."""
     count = max(2, bench.suites // 4)
@@ -225,7 +245,11 @@ def _rivals(bench: Bench, count: int) -> dict[str, dict[str, float]]:
 
 
 def own_time(bench: Bench) -> None:
-    """CPU seconds of the judge for 20 series of 400 rounds, with all looks, none of which decides."""
+    """CPU seconds for 20 series of 400 rounds, with all looks, none of which decides.
+
+    The bar is for what decides: pairing the samples and weighing the suite (`Suite.update` and `settle`). The second figure
+    is the whole of `judge`, which also writes the findings.
+    """
     by = policy(400, budget={"default": 0.0201}, margin=0.02)
     dice = random.Random(5)
     effect = Effect(ratio=math.sqrt(1.02 * 1.0201))
@@ -236,9 +260,26 @@ def own_time(bench: Bench) -> None:
         suite.update(key, new, old)
     settled = suite.settle(errors(by, METRICS))
     bench.figures.say(
-        "the judge's CPU seconds for 20 series x 400 rounds, all looks", time.process_time() - began, "< 1"
+        "CPU seconds, pairing and weighing 20 series x 400 rounds, all looks", time.process_time() - began, "< 1"
     )
+    old_run, new_run = (
+        _run(name, [_observed(key[0], pair[side]) for key, pair in zip(KEYS, data, strict=True)])
+        for side, name in enumerate(("old", "new"))
+    )
+    began = time.process_time()
+    judge(new_run, old_run, by, "sha256:0")
+    bench.figures.say("CPU seconds, the whole of `judge` on the same data", time.process_time() - began, "")
     bench.figures.keep("series that were open to the end", sum(each.word == "open" for each in settled.middle.values()))
+
+
+def _observed(name: str, series: Series) -> Observation:
+    return Observation(probe=name, kind="http", title=name, state="measured", series=(series,))
+
+
+def _run(revision: str, seen: Sequence[Observation]) -> Run:
+    about = Subject(service="it", environment="test", revision=revision, url="", session="one")
+    when = "2026-01-02T03:04:05.678Z"
+    return Run(subject=about, started=when, finished=when, spec="sha256:0", vantage="here", observations=tuple(seen))
 
 
 def _rounds(series: Sequence[Decided], most: int) -> list[int]:
@@ -263,7 +304,7 @@ def main() -> None:
     figures = Figures()
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
         bench = Bench(pool, figures, arguments.suites, arguments.seed)
-        for part in (own_time, power, costs, false_alarms, beside):
+        for part in (own_time, power, costs, false_alarms, failures, beside):
             part(bench)
     figures.end()
 
