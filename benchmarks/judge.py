@@ -197,21 +197,23 @@ def costs(bench: Bench) -> None:
 
 def failures(bench: Bench) -> None:
     """Quick and steady suites of which requests fail: how many end green; and where both sides fail alike, as worse."""
-    for name, probes, share, alone, bar in (
-        ("one probe, 5 % fail", 1, 0.05, False, "<= 0.05"),
-        ("one probe, 10 % fail", 1, 0.10, False, "<= 0.05"),
-        ("one of 20 probes, 10 % fail", METRICS, 0.10, True, "<= 0.05"),
-        ("one of 20 probes, 5 % fail", METRICS, 0.05, True, ""),
-        ("20 probes, 5 % fail", METRICS, 0.05, False, "<= 0.05"),
+    for name, probes, failing, share, bar in (
+        ("one probe, 5 % fail", 1, 1, 0.05, "<= 0.05"),
+        ("one probe, 10 % fail", 1, 1, 0.10, "<= 0.05"),
+        ("one of 20 probes, 10 % fail", METRICS, 1, 0.10, "<= 0.05"),
+        ("one of 20 probes, 5 % fail", METRICS, 1, 0.05, ""),
+        ("20 probes, 5 % fail", METRICS, METRICS, 0.05, "<= 0.05"),
     ):
-        found = _sparse(bench, probes, share, alone, 0.0, 400)
+        found = _sparse(bench, probes, failing, share)
         bench.figures.say(f"suites that end green: {name}", fmean(each.green for each in found), bar)
-    found = _sparse(bench, 5, 0.0, False, 0.05, 100)
+    found = _sparse(bench, 5, 0, 0.0, before=0.05, most=100)
     bench.figures.say("false alarms: 5 % fail on both sides", fmean(each.failing for each in found), "<= 0.05")
 
 
-def _sparse(bench: Bench, probes: int, share: float, alone: bool, before: float, most: int) -> list[sparse.Ended]:
-    asked = [(probes, share, alone, before, most, bench.seed * 10_000 + index) for index in range(2 * bench.suites)]
+def _sparse(
+    bench: Bench, probes: int, failing: int, share: float, *, before: float = 0.0, most: int = 400
+) -> list[sparse.Ended]:
+    asked = [(probes, failing, share, before, most, bench.seed * 10_000 + index) for index in range(2 * bench.suites)]
     return list(bench.pool.map(sparse.session, *zip(*asked, strict=True), chunksize=2))
 
 

@@ -29,10 +29,10 @@ class Ended(NamedTuple):
         return self.verdict in ("stable", "first run")
 
 
-def session(probes: int, share: float, alone: bool, before: float, most: int, seed: int) -> Ended:
+def session(probes: int, failing: int, share: float, before: float, most: int, seed: int) -> Ended:
     """One session of so many probes that answer in 20 ms, give or take a twentieth.
 
-    Of the baseline's requests `before` fail; of the candidate's as many and `share` more, of one probe where `alone`.
+    Of the baseline's requests `before` fail; of the candidate's as many, and `share` more of the first `failing` probes'.
     """
     dice = random.Random(seed)
     names = [f"probe-{number}" for number in range(probes)]
@@ -45,7 +45,7 @@ def session(probes: int, share: float, alone: bool, before: float, most: int, se
     for number in range(most):
         for place, key in enumerate(rows[0]):
             for side in (0, 1) if key not in decided else ():
-                fails = dice.random() < before + (share if side == 0 and not (alone and place) else 0.0)
+                fails = dice.random() < before + (share if side == 0 and place < failing else 0.0)
                 value = None if fails else 20 * math.exp(dice.gauss(0, NOISE))
                 rows[side][key].append((number, value, 0, not fails))
         if (number + 1) % LOOK_EVERY == 0:
@@ -58,8 +58,8 @@ def session(probes: int, share: float, alone: bool, before: float, most: int, se
         for name, side in zip(("new", "old"), rows, strict=True)
     )
     found = judge(new, old, by, "sha256:0")
-    failing = any(each.status == "regressed" and each.item.endswith("failures") for each in found.findings)
-    return Ended(found.verdict, failing, sum(len(each) for side in rows for each in side.values()))
+    worse = any(each.status == "regressed" and each.item.endswith("failures") for each in found.findings)
+    return Ended(found.verdict, worse, sum(len(each) for side in rows for each in side.values()))
 
 
 def _series(rows: list[tuple[int, float | None, int, bool]]) -> Series:
