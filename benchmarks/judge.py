@@ -23,7 +23,7 @@ from bot.judge import judge, sequential, watch
 from bot.judge.policy import Expected, Policy
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import Weighed, errors
-from bot.model import Observation, Run, Series, Subject
+from bot.model import Series
 
 METRICS = 20
 SAME, EDGE = Effect(), Effect(ratio=1.02)
@@ -265,23 +265,13 @@ def own_time(bench: Bench) -> None:
         "CPU seconds, pairing and weighing 20 series x 400 rounds, all looks", time.process_time() - began, "< 1"
     )
     old_run, new_run = (
-        _run(name, [_observed(key[0], pair[side]) for key, pair in zip(KEYS, data, strict=True)])
+        sparse.run(name, [sparse.observed(key[0], pair[side]) for key, pair in zip(KEYS, data, strict=True)])
         for side, name in enumerate(("old", "new"))
     )
     began = time.process_time()
     judge(new_run, old_run, by, "sha256:0")
     bench.figures.say("CPU seconds, the whole of `judge` on the same data", time.process_time() - began, "")
     bench.figures.keep("series that were open to the end", sum(each.word == "open" for each in settled.middle.values()))
-
-
-def _observed(name: str, series: Series) -> Observation:
-    return Observation(probe=name, kind="http", title=name, state="measured", series=(series,))
-
-
-def _run(revision: str, seen: Sequence[Observation]) -> Run:
-    about = Subject(service="it", environment="test", revision=revision, url="", session="one")
-    when = "2026-01-02T03:04:05.678Z"
-    return Run(subject=about, started=when, finished=when, spec="sha256:0", vantage="here", observations=tuple(seen))
 
 
 def _rounds(series: Sequence[Decided], most: int) -> list[int]:

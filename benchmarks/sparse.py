@@ -54,7 +54,7 @@ def session(probes: int, failing: int, share: float, before: float, most: int, s
             if progress.stop:
                 break
     new, old = (
-        _run(name, [_observed(key[0], _series(each)) for key, each in side.items()])
+        run(name, [observed(key[0], _series(each)) for key, each in side.items()])
         for name, side in zip(("new", "old"), rows, strict=True)
     )
     found = judge(new, old, by, "sha256:0")
@@ -67,10 +67,12 @@ def _series(rows: list[tuple[int, float | None, int, bool]]) -> Series:
     return Series.model_construct(id="latency", unit="ms", better="lower", columns=columns, samples=tuple(rows))
 
 
-def _observed(name: str, series: Series) -> Observation:
+def observed(name: str, series: Series) -> Observation:
+    """A timed probe of one series."""
     return Observation(probe=name, kind="http", title=name, state="measured", series=(series,))
 
 
-def _run(revision: str, seen: list[Observation]) -> Run:
+def run(revision: str, seen: list[Observation]) -> Run:
+    """One side of the one session that there is."""
     about = Subject(service="it", environment="test", revision=revision, url="", session="one")
     return Run(subject=about, started=WHEN, finished=WHEN, spec="sha256:0", vantage="here", observations=tuple(seen))
