@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import NamedTuple
 
-from benchmarks import rivals
+from benchmarks import rivals, sparse
 from benchmarks.figures import Figures
 from benchmarks.latencies import SCENARIOS, Effect, sides
-from bot.judge import sequential, watch
+from bot.judge import judge, sequential, watch
 from bot.judge.policy import Expected, Policy
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import Weighed, errors
@@ -195,6 +195,28 @@ def costs(bench: Bench) -> None:
         bench.figures.say(f"suites whose word is right: {name}", right, ">= 0.95")
 
 
+def failures(bench: Bench) -> None:
+    """Quick and steady suites of which requests fail: how many end green; and where both sides fail alike, as worse."""
+    for name, probes, failing, share, bar in (
+        ("one probe, 5 % fail", 1, 1, 0.05, "<= 0.05"),
+        ("one probe, 10 % fail", 1, 1, 0.10, "<= 0.05"),
+        ("one of 20 probes, 10 % fail", METRICS, 1, 0.10, "<= 0.05"),
+        ("one of 20 probes, 5 % fail", METRICS, 1, 0.05, ""),
+        ("20 probes, 5 % fail", METRICS, METRICS, 0.05, "<= 0.05"),
+    ):
+        found = _sparse(bench, probes, failing, share)
+        bench.figures.say(f"suites that end green: {name}", fmean(each.green for each in found), bar)
+    found = _sparse(bench, 5, 0, 0.0, before=0.05, most=100)
+    bench.figures.say("false alarms: 5 % fail on both sides", fmean(each.failing for each in found), "<= 0.05")
+
+
+def _sparse(
+    bench: Bench, probes: int, failing: int, share: float, *, before: float = 0.0, most: int = 400
+) -> list[sparse.Ended]:
+    asked = [(probes, failing, share, before, most, bench.seed * 10_000 + index) for index in range(2 * bench.suites)]
+    return list(bench.pool.map(sparse.session, *zip(*asked, strict=True), chunksize=2))
+
+
 def beside(bench: Bench) -> None:
     """The rivals, each with 400 rounds (16,000 requests) of the same kind."""
     count = max(2, bench.suites // 4)
@@ -225,7 +247,11 @@ def _rivals(bench: Bench, count: int) -> dict[str, dict[str, float]]:
 
 
 def own_time(bench: Bench) -> None:
-    """CPU seconds of the judge for 20 series of 400 rounds, with all looks, none of which decides."""
+    """CPU seconds for 20 series of 400 rounds, with all looks, none of which decides.
+
+    The bar is for what decides: pairing the samples and weighing the suite (`Suite.update` and `settle`). The second figure
+    is the whole of `judge`, which also writes the findings.
+    """
     by = policy(400, budget={"default": 0.0201}, margin=0.02)
     dice = random.Random(5)
     effect = Effect(ratio=math.sqrt(1.02 * 1.0201))
@@ -236,8 +262,15 @@ def own_time(bench: Bench) -> None:
         suite.update(key, new, old)
     settled = suite.settle(errors(by, METRICS))
     bench.figures.say(
-        "the judge's CPU seconds for 20 series x 400 rounds, all looks", time.process_time() - began, "< 1"
+        "CPU seconds, pairing and weighing 20 series x 400 rounds, all looks", time.process_time() - began, "< 1"
     )
+    old_run, new_run = (
+        sparse.run(name, [sparse.observed(key[0], pair[side]) for key, pair in zip(KEYS, data, strict=True)])
+        for side, name in enumerate(("old", "new"))
+    )
+    began = time.process_time()
+    judge(new_run, old_run, by, "sha256:0")
+    bench.figures.say("CPU seconds, the whole of `judge` on the same data", time.process_time() - began, "")
     bench.figures.keep("series that were open to the end", sum(each.word == "open" for each in settled.middle.values()))
 
 
@@ -263,7 +296,7 @@ def main() -> None:
     figures = Figures()
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
         bench = Bench(pool, figures, arguments.suites, arguments.seed)
-        for part in (own_time, power, costs, false_alarms, beside):
+        for part in (own_time, power, costs, false_alarms, failures, beside):
             part(bench)
     figures.end()
 

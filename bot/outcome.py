@@ -113,7 +113,8 @@ async def keep(
     if not stored:
         return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
     try:
-        kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict)
+        last = await asyncio.to_thread(request.store.last)
+        kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
         issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
         kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)

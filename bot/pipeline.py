@@ -132,7 +132,7 @@ class _Pass:
         carried = self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
             policy = with_accepted(self.spec.policy, self.accepted, self.session.runs()[1])
-            await self.session.measure(watch(policy, carried))
+            await self.session.measure(watch(policy, carried, now()[:10]))
         candidate_run, baseline_run = self.session.runs()
         candidate_run = self._repeatable(candidate_run).model_copy(update={"carried": carried})
         return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)
@@ -198,6 +198,7 @@ class _Pass:
             seed=int(self.spec.digest[-8:], 16),
             time=self.spec.policy.time,
             rounds=self.spec.policy.rounds,
+            alone=self.spec.policy.rounds,  # the watch ends it sooner: when failures are shown to be rare
             open_loop=open_loop(self.spec.probes, self.spec.policy.tail_for),
         )
 

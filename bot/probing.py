@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ async def observe(
         seed=int(spec.digest[-8:], 16),
         time=spec.policy.time,
         rounds=spec.policy.rounds,
+        alone=spec.policy.rounds,
         open_loop=open_loop(spec.probes, spec.policy.tail_for),
     )
     together = uuid.uuid4().hex
@@ -54,7 +56,7 @@ async def observe(
     try:
         await session.correctness()
         if baseline is not None:
-            await session.measure(watch(spec.policy))
+            await session.measure(watch(spec.policy, today=datetime.now(UTC).date().isoformat()))
     finally:
         run, against = session.runs()
         write(out, _beside(run, "candidate").to_json())

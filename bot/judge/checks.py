@@ -11,6 +11,9 @@ from bot.model import Check, Finding, Observation, Status
 ERROR = 0.01
 """How often a check that fails now and then, as often as it did before, may be called regressed."""
 
+SEEN = 0.8
+"""The chance with which what a row says that it would have seen is seen."""
+
 
 class Tries(NamedTuple):
     """How often a check did not hold, of how many times it was made."""
@@ -48,6 +51,7 @@ def compare(basis: Basis) -> Iterator[Finding]:
             failures=counted.failures,
             reason=word.reason,
             remedy=word.remedy,
+            would_have_seen=_sight(counted) if check.ok else None,
             evidence=tuple(each.evidence for each in (check, old) if each and each.evidence),
         )
     for name, old in before.items():
@@ -91,6 +95,17 @@ def _every_time(now: Tries, then: Tries | None) -> Word:
     if now.tries < CERTAIN:
         return Word("regressed")
     return Word("regressed", f"failed {now}; the revision before held {then.tries} of {then.tries}")
+
+
+def _sight(counted: Tries) -> str | None:
+    """How often it would have to fail, so that four times in five so many tries would not all have held.
+
+    >>> _sight(Tries(0, 1)), _sight(Tries(0, 3))
+    ('failing in 80 % of tries', 'failing in 42 % of tries')
+    """
+    if counted.failures:
+        return None
+    return f"failing in {100 * (1 - (1 - SEEN) ** (1 / counted.tries)):.0f} % of tries"
 
 
 def _by_id(observation: Observation | None) -> dict[str, Check]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bot.judge.past import sign
 from bot.judge.policy import Policy
 from bot.judge.quantiles import normal
-from bot.judge.weighing import SECONDS
+from bot.judge.weighing import POWER, SECONDS
 from bot.model import Comparison, Finding, Past, Run, Status, six
 from bot.model.duration import format_duration
 
@@ -151,6 +151,7 @@ def _settled(chain: Chain, start: Past, policy: Policy, count: int) -> Finding:
         "confidence": six(1 - share),
         "error": six(error),
         "runs": len(chain.links),
+        "would_have_seen": _ratio(way * (limit + (z + POWER) * error)),
         "decided": status != "changed",
     }
     return _finding(chain, name, status, counted, numbers)

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from bot.judge import checks, coverage, drift, paired, rules, series, since, waiving
+from bot.judge import checks, coverage, drift, failing, paired, rules, series, since, waiving
 from bot.judge.basis import BLOCKING, Basis
 from bot.judge.facts import compare as facts
 from bot.judge.policy import OWN_NAMES, Expected, Policy
+from bot.judge.pooled import Member, Pooled, pool
 from bot.judge.stored import remembering
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import errors
-from bot.model import Carried, Finding, Inputs, Observation, Run, Severity, Verdict, Waiver, digest
+from bot.model import Carried, Finding, Inputs, Observation, Run, SeriesKey, Severity, Verdict, Waiver, digest
 from bot.model.errors import UsageError
 from bot.model.history import CONTROL
 
@@ -83,20 +84,24 @@ class _Case(NamedTuple):
         fits = left is not None and self.baseline is not None and left.against == self.baseline.name
         return left if fits and left is not None and left.spec == self.candidate.spec else None
 
-    def settled(self) -> Settled:
-        """All that was measured side by side, weighed as one suite."""
+    def settled(self) -> tuple[Settled, Pooled | None]:
+        """All that was measured side by side, weighed as one suite; and the requests of all timed series."""
         timed = (one for each in self.candidate.observations if each.kind != CONTROL for one in each.series)
         sampled = sum(1 for one in timed if len(one.samples) > 1)
         carried = self.carried
         suite = Suite(self.policy, self.candidate.finished[:10], carried)
-        for basis in _bases(self) if self.paired else ():
-            before = {one.id: one for one in basis.baseline.series} if basis.baseline else {}
+        members: dict[SeriesKey, Member] = {}
+        for basis in _bases(self):
+            before = {one.id: one for one in basis.baseline.series if one.samples} if basis.baseline else {}
             names = Counter(one.id for one in basis.candidate.series) if basis.candidate else Counter[str]()
             for new in basis.candidate.series if basis.candidate else ():
-                old = before.get(new.id) if names[new.id] == 1 else None
-                if old is not None and (new.unit, new.better) == (old.unit, old.better) and new.samples and old.samples:
-                    suite.update((basis.name, new.id), new, old)
-        return suite.settle(errors(self.policy, sampled, carried.sessions if carried else 0))
+                key, old = (basis.name, new.id), before.get(new.id)
+                if names[new.id] > 1 or not new.samples or series.is_single(basis, new, old):
+                    continue
+                fits = self.paired and old is not None and (new.unit, new.better) == (old.unit, old.better)
+                members[key] = Member(new, old, suite.update(key, new, old) if fits and old is not None else None)
+        error = errors(self.policy, sampled, carried.sessions if carried else 0)
+        return suite.settle(error), pool(self.policy, members, error, self.candidate.finished[:10])
 
 
 def _of_the_runs(case: _Case) -> Iterator[Finding]:
@@ -130,10 +135,11 @@ def _was_second(observation: Observation) -> bool:
 
 
 def _of_the_probes(case: _Case) -> Iterator[Finding]:
-    settled = case.settled()
+    settled, pooled = case.settled()
     for basis in remembering(_bases(case), case.candidate, case.baseline, case.policy):
         yield from _findings(basis, case.policy, settled)
     yield from paired.together(case.policy, settled, case.candidate.observations)
+    yield from failing.together(pooled, case.candidate.observations, settled.error)
 
 
 def _bases(case: _Case) -> Iterator[Basis]:

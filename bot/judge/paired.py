@@ -4,15 +4,13 @@ import math
 from collections.abc import Iterator
 
 from bot.judge import failing, location, rates, sequential
-from bot.judge.basis import Basis
+from bot.judge.basis import SUITE, Basis
 from bot.judge.policy import Policy
 from bot.judge.suite import Settled
-from bot.judge.weighing import Weighed
+from bot.judge.weighing import POWER, REMARKED, SPOILT, Weighed, spoilt
 from bot.model import Comparison, Finding, Observation, Odds, Series, Severity, Status, six
 from bot.model.duration import format_duration
 
-POWER = 0.8416
-"""The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
 METHOD = "paired rounds: block-aligned biweight score of log values, sign-flip null, group-sequential boundaries"
 TAIL_METHOD = (
     "paired rounds: block-aligned ramp score of the slow requests, sign-flip null, group-sequential boundaries"
@@ -20,8 +18,9 @@ TAIL_METHOD = (
 TOGETHER_METHOD = "paired rounds: the scores of all series added up for each round, one sign flip a round"
 RESUMED_METHOD = "sessions added up: e-values of sign-flip bets on the paired scores"
 MOST_PAIRS = 1_000_000
-MOST_ODDS = 50.0
-SUITE = "suite"
+MOST_ODDS = 1_000_000
+"""Odds beyond which no number says more."""
+SHOWN_DIGESTS = 3
 CUT_SHORT = ("undecided", "only ")
 """How the reasons begin of what more rounds would decide."""
 
@@ -51,7 +50,7 @@ def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) ->
     if weighed is None:
         return
     severity: Severity = "major"
-    comparison = Comparison(unit="", better="lower", method=TOGETHER_METHOD)
+    comparison = _shown_together(settled, seen)
     yield Finding(
         id=f"{SUITE}/latency",
         probe=SUITE,
@@ -67,6 +66,28 @@ def together(policy: Policy, settled: Settled, seen: tuple[Observation, ...]) ->
     )
 
 
+def _shown_together(settled: Settled, seen: tuple[Observation, ...]) -> Comparison:
+    """What all series have in common before the ratio: how many samples, and the geometric mean of their medians."""
+    parts = [each for each in settled.middle.values() if each.measure is not None]
+    names = {key for key, each in settled.middle.items() if each.measure is not None}
+    units = {one.unit for each in seen for one in each.series if (each.probe, one.id) in names}
+    bare = Comparison(
+        unit=units.pop() if len(units) == 1 else "",
+        better="lower",
+        samples_before=sum(len(each.rounds.pairs) for each in parts),
+        samples_after=sum(len(each.rounds.pairs) for each in parts),
+        method=TOGETHER_METHOD,
+    )
+    if not bare.unit:
+        return bare
+    medians = [_medians(each) for each in parts]
+    means = {
+        side: six(math.exp(math.fsum(math.log(each[side]) for each in medians) / len(medians)))
+        for side in ("before", "after")
+    }
+    return bare.model_copy(update=means)
+
+
 def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Settled, shown: Comparison) -> Finding:
     severity = basis.at_most("major")
     if weighed.measure is None:
@@ -76,22 +97,50 @@ def _of(basis: Basis, policy: Policy, new: Series, weighed: Weighed, settled: Se
     if sessions > 1 and weighed.odds is not None:
         comparison = _resumed(comparison, weighed, sessions)
     if weighed.word == "open":
-        return basis.finding(
+        reason = "undecided: the interval shows neither a regression nor that it is within the budget"
+        if sessions > 1:
+            reason = f"undecided after {sessions} sessions together; {_earlier(settled)}"
+        found = basis.finding(
             new.id,
             "series",
             "not measured",
             severity=severity,
             comparison=comparison,
-            reason="undecided: the interval shows neither a regression nor that it is within the budget",
+            reason=reason,
             remedy=f"run it again: what was shown adds up; about {comparison.more_pairs} more rounds would decide"
             " (`judge: time`, `rounds`), or widen the budget",
         )
+        return _resting(found, settled, sessions)
     word: Status = "maintained" if weighed.word == "fine" else weighed.word
+    if word != "regressed" and spoilt(weighed.rounds) > SPOILT:
+        return _too_busy(basis, new, comparison, weighed)
     why = _by_the_floor(policy, basis.name, new.id, weighed)
     if sessions > 1 and weighed.odds is not None:
         won = weighed.odds.worse if weighed.word == "regressed" else weighed.odds.fine
-        why = f"shown by {sessions} sessions together: the odds for it are {math.exp(min(won, MOST_ODDS)):.3g} to 1"
-    return basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+        why = f"shown by {sessions} sessions together: the odds for it are {_odds(won)} to 1; {_earlier(settled)}"
+    if spoilt(weighed.rounds) > REMARKED:
+        why = "; ".join(filter(None, (why, _aside(weighed))))
+    found = basis.finding(new.id, "series", word, severity=severity, comparison=comparison, reason=why)
+    return _resting(found, settled, sessions)
+
+
+def _odds(logarithm: float) -> str:
+    return f"more than {MOST_ODDS:,}" if logarithm > math.log(MOST_ODDS) else f"{math.exp(logarithm):.3g}"
+
+
+def _earlier(settled: Settled) -> str:
+    """The runs of earlier sessions, by name: what is carried from them is a number that this proof cannot compute."""
+    names = settled.earlier
+    shown = ", ".join(each[:19] for each in names[-SHOWN_DIGESTS:])
+    more = f" and {len(names) - SHOWN_DIGESTS} before" if len(names) > SHOWN_DIGESTS else ""
+    return f"with {len(names)} earlier session{'' if len(names) == 1 else 's'}: {shown}{more}"
+
+
+def _resting(finding: Finding, settled: Settled, sessions: int) -> Finding:
+    """The finding, with the runs of earlier sessions among what it rests on."""
+    if sessions < 2:
+        return finding
+    return finding.model_copy(update={"observed": (*finding.observed, *settled.earlier)})
 
 
 def _medians(weighed: Weighed) -> dict[str, float]:
@@ -140,7 +189,17 @@ def _of_the_tail(basis: Basis, policy: Policy, new: Series, weighed: Weighed, sh
         more = rates.rounds_until(seen.most, seen.after - seen.before, budget, count, MOST_PAIRS) - count
         comparison = comparison.model_copy(update={"more_pairs": more})
         remedy = f"measure about {more} more rounds (`judge: time`, `rounds`), or widen the budget"
-    return basis.finding(item, "series", word, severity=severity, comparison=comparison, reason=reason, remedy=remedy)
+    sight = f"+{six(max(seen.most, 0.0) * 100):.2g} % slow"
+    return basis.finding(
+        item,
+        "series",
+        word,
+        severity=severity,
+        comparison=comparison,
+        reason=reason,
+        remedy=remedy,
+        would_have_seen=sight,
+    )
 
 
 def _by_the_floor(policy: Policy, probe: str, series: str, weighed: Weighed) -> str | None:
@@ -156,8 +215,7 @@ def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, 
     if count >= sequential.FIRST:
         reason, remedy, more = "values of nothing or less have no ratio", "measure it in another unit", None
     elif count + aside >= sequential.FIRST:
-        reason = f"the machine that measured was too busy: {aside} of {count + aside} rounds cannot be vouched for"
-        remedy, more = "run it where nothing else runs", sequential.FIRST - count
+        return _too_busy(basis, new, shown.model_copy(update={"pairs": count}), weighed, item)
     else:
         reason = f"only {count} rounds in which both sides answered; below {sequential.FIRST} nothing is said"
         remedy, more = "give measuring more time (`judge: time`)", sequential.FIRST - count
@@ -170,6 +228,25 @@ def _too_little(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, 
         reason=reason,
         remedy=remedy,
     )
+
+
+def _too_busy(basis: Basis, new: Series, shown: Comparison, weighed: Weighed, item: str | None = None) -> Finding:
+    """What is left when most rounds are set aside is a choice: those in which the machine happened to be quick."""
+    count, aside = len(weighed.rounds.pairs), weighed.rounds.aside
+    return basis.finding(
+        item or new.id,
+        "series",
+        "not measured",
+        severity=basis.at_most("major"),
+        comparison=shown.model_copy(update={"more_pairs": max(1, sequential.FIRST - count, aside - count)}),
+        reason=f"the machine that measured was too busy: {_aside(weighed)}",
+        remedy="run it where nothing else runs",
+    )
+
+
+def _aside(weighed: Weighed) -> str:
+    count, aside = len(weighed.rounds.pairs), weighed.rounds.aside
+    return f"{aside} of {count + aside} rounds cannot be vouched for"
 
 
 def _numbers(better: str, weighed: Weighed) -> dict[str, float | int | bool | Odds | None]:

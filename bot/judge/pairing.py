@@ -42,6 +42,7 @@ class Rounds(NamedTuple):
     shown. `worse` counts rounds in which the candidate failed and the baseline is not known to have, `better` those in
     which only the baseline failed, `unseen` those of which the candidate has no sample, `tried` all of them. `aside` are
     rounds whose times our own machine spoilt, without knowing whose turn it was: they count for nothing but failures.
+    `against`, `better_in` and `unseen_in` are the rounds behind `worse`, `better` and `unseen`, as far as they have one.
     """
 
     pairs: tuple[Pair, ...]
@@ -51,6 +52,9 @@ class Rounds(NamedTuple):
     tried: int
     aside: int = 0
     unseen: int = 0
+    against: tuple[Key, ...] = ()
+    better_in: tuple[Key, ...] = ()
+    unseen_in: tuple[Key, ...] = ()
 
 
 def rows(series: Series) -> Iterator[Row]:
@@ -58,7 +62,7 @@ def rows(series: Series) -> Iterator[Row]:
     place = {name: index for index, name in enumerate(series.columns)}
     ok, shard, vouched = place.get("ok"), place.get("shard"), place.get("vouched")
     for cells in series.samples:
-        number = _number(cells[place["round"]])
+        number = _whole(cells[place["round"]])
         name = "" if shard is None else str(cells[shard])
         failed = ok is not None and cells[ok] is not True
         yield Row(
@@ -90,12 +94,14 @@ def missing(series: Series) -> int:
 
 def join(candidate: Series, baseline: Series) -> Rounds:
     """Pair the samples of two series that were measured side by side."""
-    (new, spoilt_new, nowhere), (old, spoilt_old, _) = _by_round(candidate), _by_round(baseline)
+    (new, spoilt_new, nowhere, astray), (old, spoilt_old, *_) = _by_round(candidate), _by_round(baseline)
     spoilt = spoilt_new | spoilt_old
     keys = sorted({*new, *old})
-    lost = list(_gaps(keys))
+    lost = [*_gaps(keys), *_nowhere(astray)]
     pairs: list[Pair] = []
-    worse, better, aside, unseen = nowhere, 0, 0, len(lost)
+    against: list[Key] = []
+    better: list[Key] = []
+    unseen, aside = list(lost), 0
     for key in keys:
         before, after = old.get(key), new.get(key)
         if before is not None and after is not None:
@@ -107,42 +113,82 @@ def join(candidate: Series, baseline: Series) -> Rounds:
                 pairs.append(Pair(key, before, after))
             continue
         if key not in new:
-            unseen += 1
+            unseen.append(key)
         elif after is None:
-            worse += key not in old or before is not None
+            if key not in old or before is not None:
+                against.append(key)
         elif key in old:
-            better += 1
+            better.append(key)
             continue
         lost.append(key)
-    count = len(keys) + nowhere + unseen - sum(1 for key in keys if key not in new)
-    return Rounds(tuple(pairs), tuple(sorted(lost)), worse, better, count, aside, unseen)
+    return Rounds(
+        tuple(pairs),
+        tuple(sorted(lost)),
+        worse=len(against) + nowhere,
+        better=len(better),
+        tried=len({*keys, *unseen}) + nowhere,
+        aside=aside,
+        unseen=len(unseen),
+        against=tuple(against),
+        better_in=tuple(better),
+        unseen_in=tuple(unseen),
+    )
 
 
-def _by_round(series: Series) -> tuple[dict[Key, float | None], set[Key], int]:
-    """What each round has, those whose times nobody vouches for, and how many failed samples are of no round.
+def alone(series: Series) -> Rounds:
+    """The rounds of a series that nothing was measured beside: what failed, and what is missing from the numbering."""
+    found, _, nowhere, astray = _by_round(series)
+    gaps = (*_gaps(sorted(found)), *_nowhere(astray))
+    failing = tuple(sorted(key for key, value in found.items() if value is None))
+    return Rounds(
+        (),
+        tuple(sorted({*failing, *gaps})),
+        worse=len(failing) + nowhere,
+        better=0,
+        tried=len(found) + nowhere + len(gaps),
+        unseen=len(gaps),
+        against=failing,
+        unseen_in=gaps,
+    )
+
+
+def _by_round(series: Series) -> tuple[dict[Key, float | None], set[Key], int, int]:
+    """What each round has, those whose times nobody vouches for, and the samples of no round: failed, and the others.
 
     A round that is there twice has failed: which of the two is the pair's other half, nobody can say.
     """
     found: dict[Key, float | None] = {}
     spoilt: set[Key] = set()
-    nowhere = 0
+    nowhere = astray = 0
     for key, value, vouched in rows(series):
         if key is None:
             nowhere += value is None
+            astray += value is not None
         else:
             found[key] = None if key in found else value
             if not vouched:
                 spoilt.add(key)
-    return found, spoilt, nowhere
+    return found, spoilt, nowhere, astray
+
+
+def _nowhere(count: int) -> Iterator[Key]:
+    """Rounds that stand for values of which nobody can say what they are the half of: they are lost."""
+    yield from ((math.inf, str(index)) for index in range(min(count, MOST_GAPS)))
 
 
 def _gaps(keys: list[Key]) -> Iterator[Key]:
     """Whole rounds that are missing between the first and the last of each shard; `keys` are sorted."""
     last: dict[str, float] = {}
     for number, shard in keys:
-        missing = min(math.ceil(number - last.get(shard, number)) - 1, MOST_GAPS)
+        missing = min(int(number - last.get(shard, number)) - 1, MOST_GAPS)
         yield from ((last[shard] + 1 + index, shard) for index in range(missing))
         last[shard] = number
+
+
+def _whole(cell: Cell) -> float | None:
+    """The number of a round. Between two whole ones there is none: what is missing there could not be told."""
+    number = _number(cell)
+    return number if number is not None and number.is_integer() else None
 
 
 def _number(cell: Cell) -> float | None:

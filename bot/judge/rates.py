@@ -1,8 +1,12 @@
 """Failures that one side had and the other had not: exact tests and bounds."""
 
 import math
+from functools import lru_cache
+
+from bot.judge.quantiles import beta
 
 
+@lru_cache(maxsize=1024)
 def paired_p(worse: int, better: int) -> float:
     """One-sided exact p of "after fails more often": McNemar's test (1947) on the rounds in which the sides differ.
 
@@ -44,6 +48,7 @@ def unpaired_p(failed_before: int, before: int, failed_after: int, after: int) -
     return tail / math.comb(before + after, failed)
 
 
+@lru_cache(maxsize=4096)
 def at_most(failed: int, tried: int, error: float) -> float:
     """The upper bound of a share, wrong with probability `error`: Clopper and Pearson (1934).
 
@@ -84,12 +89,5 @@ def rounds_until(most: float, grown: float, budget: float, rounds: int, at_most:
 
 
 def _below(failed: int, tried: int, share: float) -> float:
-    """The probability of at most `failed` failures in `tried` tries."""
-    if share <= 0 or share >= 1:
-        return 1.0 if share <= 0 else 0.0
-    logs = (math.log(share), math.log1p(-share))
-    all_ways = math.lgamma(tried + 1)
-    return math.fsum(
-        math.exp(all_ways - math.lgamma(k + 1) - math.lgamma(tried - k + 1) + k * logs[0] + (tried - k) * logs[1])
-        for k in range(failed + 1)
-    )
+    """The probability of at most `failed` failures in `tried` tries: Abramowitz and Stegun (1964), 26.5.24."""
+    return beta(tried - failed, failed + 1, 1 - share)

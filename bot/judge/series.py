@@ -29,7 +29,7 @@ def compare(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Finding]
             old = None
         if new is None or not new.samples:
             yield _missing(basis, name, new, old)
-        elif not basis.expected.timed and len(new.samples) == 1 and (old is None or len(old.samples) == 1):
+        elif is_single(basis, new, old):
             yield single.compare(basis, policy, new, old, _shown(new, old, ""))
         elif old is None:
             yield from _alone(basis, policy, new, error)
@@ -39,6 +39,11 @@ def compare(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Finding]
             yield from _stored(basis, policy, new, old, error)
     if basis.expected.timed and not after and not twice:
         yield _missing(basis, "timing", None, None)
+
+
+def is_single(basis: Basis, new: Series, old: Series | None) -> bool:
+    """Whether it is a number that is had once a run, and was not sampled."""
+    return not basis.expected.timed and len(new.samples) == 1 and (old is None or len(old.samples) == 1)
 
 
 def _missing(basis: Basis, name: str, new: Series | None, old: Series | None) -> Finding:
@@ -88,7 +93,8 @@ def _alone(basis: Basis, policy: Policy, new: Series, error: Errors) -> Iterator
     elif basis.baseline_is_lost:
         yield basis.finding(new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words)
     else:
-        yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown)
+        sight = "no slowdown: nothing before"
+        yield basis.finding(new.id, "series", "new", severity=severity, comparison=shown, would_have_seen=sight)
 
 
 def _stored(basis: Basis, policy: Policy, new: Series, old: Series, error: Errors) -> Iterator[Finding]:

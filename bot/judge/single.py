@@ -6,10 +6,12 @@ from bot.judge.basis import Basis
 from bot.judge.pairing import answered
 from bot.judge.past import Memory, Prediction, sign
 from bot.judge.policy import Policy, Single
-from bot.judge.weighing import SECONDS
+from bot.judge.weighing import POWER, SECONDS
 from bot.model import Comparison, Finding, Series, Severity, Status, six
 
 REMARK = "one number on each side; shown, never blocking"
+NOTHING_BEFORE = "no change: nothing before"
+"""What a number that is had for the first time would have seen."""
 POINT = "one number on each side"
 PREDICTED = "one number; prediction interval from those of stored runs"
 
@@ -30,7 +32,7 @@ def compare(basis: Basis, policy: Policy, new: Series, old: Series | None, shown
             return basis.finding(
                 new.id, "series", "not measured", severity=severity, comparison=shown, **basis.lost_words
             )
-        return basis.finding(new.id, "series", "new", severity="info", comparison=shown)
+        return basis.finding(new.id, "series", "new", severity="info", comparison=shown, would_have_seen=NOTHING_BEFORE)
     if now[0] <= 0 or then[0] <= 0:
         return _without_ratio(basis, rule, new, severity, shown, now[0], then[0])
     if rule.exact:
@@ -53,16 +55,22 @@ def _without_ratio(
     else:
         word = "regressed" if _is_worse(new, now, then) else "improved"
     reason = "one number, from or to nothing: no ratio can be had"
-    return basis.finding(new.id, "series", word, severity=severity, comparison=shown, reason=reason)
+    sight = "any change" if then == 0 else None
+    return basis.finding(
+        new.id, "series", word, severity=severity, comparison=shown, reason=reason, would_have_seen=sight
+    )
 
 
 def _exact(basis: Basis, new: Series, severity: Severity, shown: Comparison, now: float, then: float) -> Finding:
     """By the numbers as they are, and not as they are shown."""
+    sight = "any change"
     if now == then:
-        return basis.finding(new.id, "series", "maintained", severity="info", comparison=shown)
+        return basis.finding(new.id, "series", "maintained", severity="info", comparison=shown, would_have_seen=sight)
     word: Status = "regressed" if _is_worse(new, now, then) else "improved"
     reason = f"{then:.15g} before, {now:.15g} after, and it may not get worse at all (`judge: single`)"
-    return basis.finding(new.id, "series", word, severity=severity, comparison=shown, reason=reason)
+    return basis.finding(
+        new.id, "series", word, severity=severity, comparison=shown, reason=reason, would_have_seen=sight
+    )
 
 
 def _within(
@@ -77,6 +85,7 @@ def _within(
 ) -> Finding:
     share = rule.budget if rule.budget is not None else rule.tolerance
     assert share is not None
+    shown = shown.model_copy(update={"would_have_seen": _sight(policy, rule, new, share, past)})
     if log <= math.log1p(share):
         return basis.finding(new.id, "series", "maintained", severity="info", comparison=shown)
     beyond = f"one number, worse by more than {six(share * 100):g} %"
@@ -94,6 +103,17 @@ def _within(
             remedy="run it again, or allow for more (`judge: single`)",
         )
     return basis.finding(new.id, "series", "regressed", severity=severity, comparison=shown, reason=beyond)
+
+
+def _sight(policy: Policy, rule: Single, new: Series, share: float, past: Prediction | None) -> float:
+    """The smallest ratio that this rule would have flagged: four times in five, where a stored past says how it varies."""
+    least = math.log1p(share)
+    if past is not None and rule.budget is not None:
+        shown = math.log1p(policy.margin) + past.t * past.error  # less than this its past runs differ among themselves
+        least = max(least, shown) + POWER * past.error
+    elif past is not None:
+        least += POWER * past.error
+    return six(math.exp(sign(new.better) * min(least, 700.0)))
 
 
 def _past(basis: Basis, new: Series, now: float) -> Prediction | None:

@@ -9,15 +9,13 @@ from bot.judge.location import median
 from bot.judge.pairing import answered, rows
 from bot.judge.past import FEWEST, Memory, Prediction, remember, sign
 from bot.judge.policy import Policy
-from bot.judge.weighing import SECONDS
+from bot.judge.weighing import POWER, SECONDS
 from bot.model import Comparison, Finding, Run, Series, Status, six
 
 METHOD = "medians of two different times; shown, never blocking"
 PREDICTED = "prediction interval for one new run, from the medians of stored runs"
 LEAST = 20
 """Samples of one run below which nothing is said."""
-POWER = 0.8416
-"""The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
 REMEDY = "keep the previous revision up beside the candidate, or set `timed: false`"
 MOST_LOST = 10_000
 

@@ -36,6 +36,11 @@ class Settled(NamedTuple):
         known = self.carried is not None and f"{probe}/{series}" in self.carried.series
         return 1 + (self.carried.sessions if self.carried and known else 0)
 
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The digests of the runs of the sessions before this one."""
+        return self.carried.earlier if self.carried else ()
+
 
 def blocks(policy: Policy, key: SeriesKey, today: str = "", seen: Weighed | None = None) -> bool:
     """Whether a regression of this series keeps a verdict from being green: it is neither minor nor waived.

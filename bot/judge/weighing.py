@@ -13,13 +13,25 @@ FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
 """The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
 CERTAIN = 3
 """Failures without one success that are no chance, where the baseline succeeds."""
+ALONE = 0.10
+"""The share of failures that one series of a suite may hide at most, while all together are shown to have fewer."""
+REMARKED, SPOILT = 0.25, 0.75
+"""The shares of rounds that our own machine spoilt, above which a row says so, and above which it is not called fine."""
 HALF = 0.5
 """The score, in the middle of the ramp, from which on a request counts as slow."""
 PEEKED = 2
 """By how much an exact bound that is asked for at every look errs more often than at one: simulated, up to 2.1 times."""
+POWER = 0.8416
+"""The standard normal's 80 % point: `would_have_seen` is what would be shown four times in five."""
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 Word = Literal["regressed", "improved", "fine", "open"]
+
+
+def spoilt(rounds: Rounds) -> float:
+    """The share of the rounds in which both sides answered that our own machine spoilt."""
+    answered = len(rounds.pairs) + rounds.aside
+    return rounds.aside / answered if answered else 0.0
 
 
 class Errors(NamedTuple):
@@ -37,8 +49,13 @@ class Errors(NamedTuple):
 
     @property
     def failing_each(self) -> float:
-        """Bonferroni's share of one series."""
-        return self.failing / self.series
+        """Bonferroni's share of one series; where there are several, half of the budget is for all together."""
+        return self.failing / (self.series if self.series == 1 else 2 * self.series)
+
+    @property
+    def failing_together(self) -> float:
+        """What is left for all of them."""
+        return self.failing / 2
 
 
 def errors(policy: Policy, series: int, before: int = 0) -> Errors:

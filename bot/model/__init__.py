@@ -1,6 +1,6 @@
 """The ground floor: plain, immutable values and their JSON formats. It imports nothing of ours."""
 
-from bot.model.carried import Carried, Odds
+from bot.model.carried import Carried, Left, Odds
 from bot.model.history import Past, PastSeries, control
 from bot.model.mark import Mark
 from bot.model.observation import Cell, Check, Evidence, Exercised, Fact, Observation, Series, Severity, State
@@ -28,6 +28,7 @@ __all__ = [
     "Finding",
     "Inputs",
     "Lapse",
+    "Left",
     "Mark",
     "Observation",
     "Odds",

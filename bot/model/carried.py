@@ -7,7 +7,9 @@ from pydantic import Field, StringConstraints
 from bot.model.value import Value
 
 MOST_SERIES = 500
-MOST_SESSIONS = 1000
+MOST_SESSIONS = 100
+MOST_LEFT = 8
+"""Pairs of revisions that a kept run holds evidence for: those that were asked last."""
 
 
 class Odds(Value):
@@ -21,9 +23,31 @@ class Odds(Value):
 
 
 class Carried(Value):
-    """The odds of each series (`probe/series`) after so many sessions, all against the same revision by the same spec."""
+    """The odds of each series (`probe/series`) after some sessions, all against the same revision by the same spec.
+
+    `earlier` are the digests of the candidate's runs that they rest on, oldest first: the proofs of those sessions hold the
+    runs, and the numbers here can be had again from them.
+    """
 
     against: str
     spec: str
-    sessions: int = Field(ge=1, le=MOST_SESSIONS)
+    earlier: tuple[Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{1,64}$")], ...] = Field(
+        min_length=1, max_length=MOST_SESSIONS
+    )
     series: dict[Annotated[str, StringConstraints(max_length=300)], Odds] = Field(max_length=MOST_SERIES)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there were."""
+        return len(self.earlier)
+
+
+class Left(Carried):
+    """The same, as it is kept for the next session of this `commit`."""
+
+    commit: str
+
+    @property
+    def carried(self) -> Carried:
+        """What that session takes up."""
+        return Carried(against=self.against, spec=self.spec, earlier=self.earlier, series=self.series)

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from bot.model.carried import Carried
+from bot.model.carried import MOST_LEFT, Carried, Left
 from bot.model.history import MOST_RUNS, TIME, Name, Past
 from bot.model.mark import Mark
 from bot.model.observation import Evidence, Observation
@@ -51,12 +51,13 @@ class Run(Value):
 
     `release` is the tag that its commit has. `history` is what a kept run remembers of the good runs before it, oldest
     first; the last of them is the run itself, where it was good. `carried` is what inconclusive sessions of the same two
-    revisions have left to this one. `previous` is the last verdict: in a run that is judged the one before it, in a kept
-    run its own. `closed` says what issues were closed on, by their numbers. `accepted` is what maintainers have accepted by
-    comment: of this run, or of one before it.
+    revisions have left to this one; `left` is what a kept run holds for the next session of each pair of revisions, oldest
+    first. `previous` is the last verdict: in a run that is judged the one before it, in a kept run its own. `closed` says
+    what issues were closed on, by their numbers. `accepted` is what maintainers have accepted by comment: of this run, or
+    of one before it.
     """
 
-    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "closed", "accepted"})
+    absent_when_empty: ClassVar[frozenset[str]] = frozenset({"history", "left", "closed", "accepted"})
 
     format: Literal["stability-proof/run@1"] = "stability-proof/run@1"
     subject: Subject
@@ -70,6 +71,7 @@ class Run(Value):
     release: Name | None = None
     history: tuple[Past, ...] = Field(default=(), max_length=MOST_RUNS)
     carried: Carried | None = None
+    left: tuple[Left, ...] = Field(default=(), max_length=MOST_LEFT)
     accepted: tuple[Waiver, ...] = Field(default=(), max_length=MOST_WAIVERS)
     previous: Previous | None = None
     closed: dict[Number, Closed] = Field(default_factory=dict, max_length=MOST_ISSUES)

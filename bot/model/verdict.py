@@ -58,7 +58,8 @@ class Finding(Value):
 
     `id` is `probe/item` and stable between verdicts. `observed` are the digests of the observations that it rests on
     (candidate's first, then the baseline's); `evidence` those of the raw bytes. `reason` says why in one sentence where
-    the status alone does not; `remedy` is the one thing to do.
+    the status alone does not; `remedy` is the one thing to do. `would_have_seen` is the smallest change that would not have
+    passed for fine, in words, where it is no ratio of `comparison`.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Finding(Value):
     failures: int | None = None
     reason: str | None = None
     remedy: str | None = None
+    would_have_seen: str | None = None
     reproduce: str | None = None
     observed: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()

@@ -54,7 +54,8 @@ def _lines(finding: Finding) -> list[str]:
     change = words.change(finding.comparison.ratio) if finding.comparison else finding.status
     lines = [f"{finding.id} [{finding.severity}]  {values}" + (f"  {change}" if not values.endswith(change) else "")]
     if finding.comparison is not None:
-        lines.append(f"  {words.sure(finding)}")
+        seen = words.would_have_seen(finding)
+        lines.append(f"  {words.sure(finding)}" + (f"; would have seen {seen}" if seen != "–" else ""))
     if finding.expected and finding.status in words.BAD:
         lines.append(f"  expected {finding.expected}")
     lines += [f"  {each}" for each in (finding.reason, finding.remedy) if each]

@@ -118,8 +118,10 @@ def sure(finding: Finding) -> str:
         return f"{interval(comparison)} ({confidence}{rests_on(comparison)})"
     if comparison is not None and comparison.since is not None:
         return "not known"
-    if comparison is not None:
+    if comparison is not None and finding.kind == "series":
         return f"{comparison.samples_after} samples" if comparison.samples_after != 1 else "one number"
+    if comparison is not None:
+        return count(comparison.samples_after, "request", "requests")
     if finding.tries is not None:
         if finding.tries == 1:
             return "seen once"
@@ -130,7 +132,7 @@ def sure(finding: Finding) -> str:
 
 def before(finding: Finding) -> str:
     """What it was."""
-    if finding.comparison is not None:
+    if finding.comparison is not None and finding.before is None:
         return quantity(finding.comparison.before, finding.comparison.unit)
     return first_line(finding.before) or "–"
 
@@ -140,6 +142,18 @@ def after(finding: Finding) -> str:
     if finding.comparison is not None and finding.comparison.after is not None:
         return quantity(finding.comparison.after, finding.comparison.unit)
     return first_line(finding.after) or ("not measured" if finding.status == "not measured" else finding.status)
+
+
+def would_have_seen(finding: Finding) -> str:
+    """The smallest change that would not have passed for fine.
+
+    >>> words = {"probe": "a", "title": "A", "status": "maintained", "severity": "major"}
+    >>> would_have_seen(Finding(id="a/b", item="b", kind="check", would_have_seen="+1.1 % failing", **words))
+    '+1.1 % failing'
+    """
+    if finding.would_have_seen is not None:
+        return finding.would_have_seen
+    return change(finding.comparison.would_have_seen) if finding.comparison is not None else "–"
 
 
 def first_line(text: str | None) -> str:

@@ -69,7 +69,7 @@ identity: {header: x-revision}
 probes:
   health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
   stock: {http: GET /stock, timeout: 4s, expect: {status: 200, json: {apples: 3}}}
-judge: {budget: {latency: 100%}, floor: {latency: 50ms}, tolerance: 2000%, time: 3s}
+judge: {budget: {latency: 100%}, floor: {latency: 50ms}, failures: {latency: 15%}, tolerance: 2000%, time: 6s}
 """
 
 

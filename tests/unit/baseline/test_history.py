@@ -12,7 +12,7 @@ from bot.baseline.history import remembered, with_history
 from bot.judge import drift, judge
 from bot.model import Comparison, Finding, Past, PastSeries, Run, Series, Verdict, Waiver, control
 from bot.model.history import MOST_RUNS
-from tests.unit.judge.cases import beside, latencies, policy, timed
+from tests.unit.judge.cases import FEW, beside, latencies, policy, timed
 from tests.unit.samples import TIME, observation, run, subject
 
 PAST = Past(revision="chat-0", finished=TIME, verdict="stable", digest="sha256:0", vantage="here")
@@ -21,7 +21,7 @@ PAST = Past(revision="chat-0", finished=TIME, verdict="stable", digest="sha256:0
 def paired(*waivers: Waiver) -> tuple[Run, Run, Verdict]:
     """Two runs side by side, and their verdict."""
     candidate, baseline = beside([timed(latencies(1, 60))], [timed(latencies(2, 60))])
-    return candidate, baseline, judge(candidate, baseline, policy(timed=True, waivers=waivers), "sha256:0")
+    return candidate, baseline, judge(candidate, baseline, policy(timed=True, waivers=waivers, **FEW), "sha256:0")
 
 
 def with_error(verdict: Verdict, error: float | None) -> Verdict:
@@ -176,7 +176,7 @@ def test_deploy_after_deploy_the_steps_become_a_chain_and_the_drift_a_row(tmp_pa
         if kept is not None:  # measured again, beside the candidate
             again = kept.subject.model_copy(update={"session": f"s{index}"})
             old = run(timed(latencies(9 + index, 60)), subject=again, history=kept.history)
-        verdict = with_error(judge(new, old, policy(timed=True), "sha256:0"), 0.02)
+        verdict = with_error(judge(new, old, policy(timed=True, **FEW), "sha256:0"), 0.02)
         assert verdict.verdict in ("stable", "first run")
         store.save(with_history(new, old, verdict), verdict.verdict, tmp_path)
 

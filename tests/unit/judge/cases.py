@@ -9,6 +9,8 @@ from bot.judge.policy import Expected, Policy
 from bot.model import Finding, Observation, Run, Verdict
 from tests.unit.samples import observation, run, series, subject
 
+FEW: dict[str, object] = {"failures": {"default": "20%"}}
+"""What lets a short series be green: twenty rounds without a failure show no more than that."""
 GREEN = frozenset({"stable", "first run"})
 
 

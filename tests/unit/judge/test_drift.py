@@ -223,7 +223,7 @@ def test_drift_never_changes_the_word_of_a_verdict(
 
 
 def test_a_drift_is_shown_in_a_verdict_and_does_not_block() -> None:
-    new, old = beside([timed(latencies(1, 200))], [timed(latencies(2, 200))])
+    new, old = beside([timed(latencies(1, 220))], [timed(latencies(2, 220))])
     history = tagged(chain([1.5]), 0, "v1")
     was = old.model_copy(
         update={"subject": subject("chat-1", session="one", commit=commit(1)), "history": tuple(history)}

@@ -16,7 +16,7 @@ from bot.judge.scores import MIDDLE, TAIL, Score
 from bot.judge.suite import Settled, Suite
 from bot.judge.weighing import Weighed, errors
 from bot.model import Series
-from tests.unit.judge.cases import latencies, policy, timed
+from tests.unit.judge.cases import FEW, latencies, policy, timed
 from tests.unit.samples import series
 
 SUITES = 60
@@ -221,7 +221,7 @@ def alone(by: Policy, new: Series, old: Series) -> Weighed:
 
 
 def test_the_watch_decides_as_the_judge_does_and_stops() -> None:
-    by = policy(timed=True)
+    by = policy(timed=True, **FEW)
     key = ("health", "latency")
     for seed, ratio in ((1, 1.0), (2, 1.3), (3, 1.06)):
         new, old = (
@@ -281,7 +281,7 @@ def test_the_watch_goes_on_while_failures_are_undecided() -> None:
 
 def test_a_watch_without_a_baseline_wants_enough_to_record() -> None:
     key = ("health", "latency")
-    look = watch(policy(timed=True))
+    look = watch(policy(timed=True, **FEW))
     assert look({key: series([*latencies(1, 10)])}, {}) == (frozenset(), False)
     assert look({key: series([*latencies(1, 20)])}, {}) == (frozenset({key}), True)
     spoilt = series([*latencies(1, 24)])
@@ -290,6 +290,6 @@ def test_a_watch_without_a_baseline_wants_enough_to_record() -> None:
         spoilt.model_copy(update={"columns": (*spoilt.columns, "vouched"), "samples": rows[:count]})
         for count in (21, 22)
     )
-    look = watch(policy(timed=True))
+    look = watch(policy(timed=True, **FEW))
     assert look({key: short}, {}) == (frozenset(), False)
     assert look({key: enough}, {}) == (frozenset({key}), True)

@@ -11,28 +11,51 @@ import pytest
 from pydantic import ValidationError
 
 from bot.judge.policy import Policy
-from bot.model import Fact, Provenance, Run
+from bot.model import Fact, Observation, Provenance, Run, Verdict
 from bot.model.errors import FormatError
-from tests.unit.judge.cases import GREEN, beside, finding, latencies, policy, timed, verdict
+from tests.unit.judge.cases import FEW, GREEN, beside, finding, latencies, policy, timed, verdict
 from tests.unit.samples import TIME, check, observation, run, series, subject
 
 
-def test_01_no_conditions_is_not_a_success() -> None:
+def beside_a_sound_one(seen: Observation | None, *, compared: bool = False) -> Verdict:
+    """The verdict on a probe `it` beside one that is as it should be: nothing but `it` keeps this from being green."""
+    sound = observation("sound")
+    new = run(sound, *([seen] if seen else []))
+    judged = verdict(new, run(sound, *([seen] if seen else [])) if compared else None, policy("sound", "it"))
+    assert verdict(run(sound), None, policy("sound")).verdict in GREEN
+    return judged
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_01_no_conditions_is_not_a_success(compared: bool) -> None:
+    judged = beside_a_sound_one(observation("it", checks=()), compared=compared)
+    assert (finding(judged, "it/probe").status, judged.verdict) == ("not measured", "inconclusive")
     assert verdict(run(observation(checks=()))).verdict == "inconclusive"
 
 
 def test_02_ended_before_any_measurement_is_not_a_success() -> None:
-    seen = observation(state="not measured", reason="interrupted before it was observed", checks=())
-    assert verdict(run(seen)).verdict == "inconclusive"
-    assert verdict(run(seen), run()).verdict == "inconclusive"
+    """Not even where what was done until then held."""
+    for checks in ((), (check(),)):
+        seen = observation("it", state="not measured", reason="interrupted before it was observed", checks=checks)
+        judged = beside_a_sound_one(seen)
+        assert (finding(judged, "it/probe").status, judged.verdict) == ("not measured", "inconclusive")
+        assert "interrupted" in str(finding(judged, "it/probe").reason)
 
 
-@pytest.mark.parametrize("count", [1, 3, 10, 100])
-def test_03_every_measurement_failing_is_not_a_success(count: int) -> None:
-    failing = timed([None] * count)
-    assert verdict(run(failing), None, policy(timed=True)).verdict not in GREEN
-    assert verdict(*beside([failing], [timed(latencies(1, count))]), policy(timed=True)).verdict not in GREEN
-    assert verdict(*beside([failing], [failing]), policy(timed=True)).verdict not in GREEN
+@pytest.mark.parametrize(
+    ("count", "status"), [(1, "not measured"), (3, "regressed"), (10, "regressed"), (100, "regressed")]
+)
+def test_03_every_measurement_failing_is_not_a_success(count: int, status: str) -> None:
+    """Neither the times nor the failures may pass, each by itself."""
+    failing, fine = timed([None] * count), timed(latencies(1, count))
+    for old, word in ((fine, status), (failing, "broken" if count >= 3 else "not measured")):
+        judged = verdict(*beside([failing], [old]), policy(timed=True, **FEW))
+        assert finding(judged, "health/latency").status == "not measured"
+        assert finding(judged, "health/latency failures").status == word
+        assert judged.verdict not in GREEN
+    alone = verdict(run(failing), None, policy(timed=True, **FEW))
+    assert finding(alone, "health/latency").status == "not measured"
+    assert finding(alone, "health/latency failures").status in ("broken", "not measured")
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
@@ -81,7 +104,7 @@ def test_09_nothing_to_judge_by_is_not_a_pass() -> None:
 
 
 def test_10_a_first_run_is_not_called_stable() -> None:
-    judged = verdict(run(timed(latencies(1, 60))), None, policy(timed=True))
+    judged = verdict(run(timed(latencies(1, 60))), None, policy(timed=True, **FEW))
     assert judged.verdict == "first run"
     assert finding(judged, "health/latency").status == "new"
 
@@ -91,8 +114,8 @@ def test_10_a_lost_baseline_is_no_first_run() -> None:
     rows = tuple((row[0], row[1], row[0] % 2, True) for row in new.series[0].samples if isinstance(row[0], int))
     new = new.model_copy(update={"series": (new.series[0].model_copy(update={"samples": rows}),)})
     candidate, baseline = beside([new], [old])
-    assert verdict(candidate, baseline, policy(timed=True)).verdict == "stable"
-    assert verdict(candidate, None, policy(timed=True)).verdict == "inconclusive"
+    assert verdict(candidate, baseline, policy(timed=True, **FEW)).verdict == "stable"
+    assert verdict(candidate, None, policy(timed=True, **FEW)).verdict == "inconclusive"
     told = observation("baseline", state="not measured", reason="the store did not answer", checks=())
     assert verdict(run(observation(), told)).verdict == "inconclusive"
 
@@ -106,7 +129,10 @@ def test_11_a_failed_run_is_no_measure_of_the_next() -> None:
 
 
 def test_12_no_objectives_is_not_a_pass() -> None:
-    assert verdict(run(observation(checks=())), run(observation(checks=()))).verdict == "inconclusive"
+    """A spec that asks for nothing has nothing to pass, however sound what was seen is on both sides."""
+    judged = verdict(run(observation("other")), run(observation("other")), Policy())
+    assert judged.verdict == "inconclusive"
+    assert "nothing was measured" in judged.rules[0]
 
 
 def test_13_a_deadline_before_the_first_sample_is_not_a_success() -> None:
@@ -119,8 +145,8 @@ def test_14_a_value_that_is_no_number_does_not_pass() -> None:
     rows = tuple((index, "NaN", 0, True) for index in range(100))
     new = observation(series=(series([]).model_copy(update={"samples": rows}),))
     steady = [timed(latencies(1, 100, noise=0.02))]  # any number near 40 in their place would be fine
-    assert verdict(*beside([timed([40.0] * 100)], steady), policy(timed=True)).verdict == "stable"
-    assert verdict(*beside([new], steady), policy(timed=True)).verdict not in GREEN
+    assert verdict(*beside([timed([40.0] * 100)], steady), policy(timed=True, **FEW)).verdict == "stable"
+    assert verdict(*beside([new], steady), policy(timed=True, **FEW)).verdict not in GREEN
 
 
 def test_15_one_point_does_not_stand_for_the_series() -> None:
@@ -147,8 +173,9 @@ def test_17_something_out_of_reach_is_not_a_pass() -> None:
 
 
 def test_18_no_tests_is_not_a_pass() -> None:
-    for observations in ((), (observation("other", checks=()),)):
-        assert verdict(run().model_copy(update={"observations": observations})).verdict == "inconclusive"
+    judged = beside_a_sound_one(None)
+    assert (finding(judged, "it/probe").status, judged.verdict) == ("not measured", "inconclusive")
+    assert verdict(run().model_copy(update={"observations": ()})).verdict == "inconclusive"
 
 
 def test_19_nothing_that_matched_is_not_a_pass() -> None:

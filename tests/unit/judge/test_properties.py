@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from bot.judge.policy import Policy
 from bot.model import Cell, Observation, Run, Series, Verdict
-from tests.unit.judge.cases import GREEN, beside, expected, finding, latencies, policy, timed, timing, verdict
+from tests.unit.judge.cases import FEW, GREEN, beside, expected, finding, latencies, policy, timed, timing, verdict
 from tests.unit.samples import check, observation
 
 Rows = tuple[tuple[Cell, ...], ...]
-COUNTS = st.sampled_from([5, 20, 30, 60, 100])
+COUNTS = st.sampled_from([5, 20, 30, 60, 100, 230])
 RATIOS = st.sampled_from([0.7, 1.0, 1.05, 1.12, 1.5])
 NOISES = st.sampled_from([0.02, 0.1, 0.3])
 SEEDS = st.integers(0, 10_000)
@@ -33,7 +33,8 @@ def cases(draw: st.DrawFn) -> tuple[Run, Run, Policy]:
             checks = (check("status", ok=ok), check("body"))
             state = "measured" if ok else "broken"
             sides[side].append(seen.model_copy(update={"checks": checks, "series": series, "state": state}))
-    return (*beside(*sides), policy(*names, timed=True))
+    allowed = draw(st.sampled_from([{}, FEW, {"failures": {"a/latency": "20%"}}]))
+    return (*beside(*sides), policy(*names, timed=True, **allowed))
 
 
 def with_rows(run: Run, change: Callable[[Rows], Sequence[tuple[Cell, ...]]]) -> Run:
@@ -89,7 +90,7 @@ def test_losing_samples_never_makes_it_greener(
     case: tuple[Run, Run, Policy], dice: random.Random, share: float, where: str
 ) -> None:
     candidate, baseline, by = case
-    lost = {number for number in range(100) if dice.random() < share}
+    lost = {number for number in range(230) if dice.random() < share}
 
     def thin(rows: Rows) -> Rows:
         return tuple(row for row in rows if row[0] not in lost)

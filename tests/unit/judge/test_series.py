@@ -6,7 +6,7 @@ import pytest
 
 from bot.judge.location import Pairs
 from bot.model import Finding, Observation, Series
-from tests.unit.judge.cases import GREEN, beside, finding, latencies, policy, stored, timed, timing, verdict
+from tests.unit.judge.cases import FEW, GREEN, beside, finding, latencies, policy, stored, timed, timing, verdict
 from tests.unit.samples import observation, run, series
 
 
@@ -137,12 +137,12 @@ def test_a_stored_baseline_shows_a_ratio_and_decides_nothing() -> None:
 
 
 def test_a_first_run_records_what_it_measured() -> None:
-    judged = verdict(run(timed(latencies(1, 40))), None, policy(timed=True))
+    judged = verdict(run(timed(latencies(1, 40))), None, policy(timed=True, **FEW))
     assert (finding(judged, "health/latency").status, judged.verdict) == ("new", "first run")
 
 
 def test_a_first_run_with_too_few_samples_is_not_green() -> None:
-    assert verdict(run(timed(latencies(1, 10))), None, policy(timed=True)).verdict == "inconclusive"
+    assert verdict(run(timed(latencies(1, 10))), None, policy(timed=True, **FEW)).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from bot.judge.policy import Policy
 from bot.model import Finding, Observation, Run, Series, Verdict, Waiver
+from bot.report.words import would_have_seen
 from tests.unit.judge.cases import GREEN, beside, expected, finding, latencies, policy, stored, timed, verdict
 from tests.unit.samples import observation, run, series
 
@@ -219,7 +220,7 @@ def test_a_probe_that_could_not_be_timed_is_not_gone_because_the_spec_has_change
 
 def test_a_budget_for_failures_that_the_spec_names_has_to_be_shown() -> None:
     short = beside([timed(latencies(1, 60))], [timed(latencies(2, 60))])
-    assert verdict(*short, policy(timed=True)).verdict == "stable"
+    assert verdict(*short, policy(timed=True, failures={"latency": "10%"})).verdict == "stable"
     assert verdict(*short, policy(timed=True, failures={"latency": "2%"})).verdict == "inconclusive"
     long = beside([timed(latencies(1, 300))], [timed(latencies(2, 300))])
     assert verdict(*long, policy(timed=True, failures={"latency": "2%"})).verdict == "stable"
@@ -240,3 +241,62 @@ def test_where_nothing_can_be_vouched_for_nothing_is_green_and_the_machine_is_na
     assert judged.verdict not in GREEN
     assert found.status == "not measured"
     assert "too busy" in str(found.reason)
+
+
+@pytest.mark.parametrize(("late", "status", "said"), [(20, "maintained", None), (30, "maintained", "30 of 100")])
+def test_a_row_says_how_many_of_its_rounds_the_runner_spoilt(late: int, status: str, said: str | None) -> None:
+    judged = verdict(*vouched(set(range(late))), policy(timed=True))
+    found = finding(judged, "health/latency")
+    assert found.status == status
+    assert said is None or f"{said} rounds cannot be vouched for" in str(found.reason)
+    assert said is not None or found.reason is None
+
+
+def test_what_is_left_when_most_rounds_were_spoilt_is_not_fine() -> None:
+    """The others are those in which the machine happened to be quick, and no sample of all."""
+    new, old = steady_sides(400)
+    late = {number for number in range(400) if number % 5}
+    judged = verdict(*beside([spoilt(new, late)], [spoilt(old, set())]), policy(timed=True))
+    found = finding(judged, "health/latency")
+    assert (found.status, judged.verdict) == ("not measured", "inconclusive")
+    assert "320 of 400 rounds cannot be vouched for" in str(found.reason)
+    slow = [value and 2 * value for value in new]
+    judged = verdict(*beside([spoilt(slow, late)], [spoilt(old, set())]), policy(timed=True))
+    assert finding(judged, "health/latency").status == "regressed"
+
+
+def steady_sides(count: int) -> tuple[list[float | None], list[float | None]]:
+    return [*latencies(1, count, noise=0.02)], [*latencies(2, count, noise=0.02)]
+
+
+def test_all_together_say_what_was_before_and_after() -> None:
+    seen = finding(suite(1.11), "suite/latency").comparison
+    assert seen is not None
+    assert seen.before is not None
+    assert seen.after is not None
+    assert (seen.unit, seen.samples_before, seen.samples_after) == ("ms", 6 * 200, 6 * 200)
+    assert seen.after / seen.before == pytest.approx(1.11, abs=0.05)
+
+
+def test_each_row_says_what_it_would_have_seen() -> None:
+    """Timed series by their interval, shares by their bound, a check by how often it was made, numbers by their rule."""
+    start, size = (series([value], id=name) for value, name in ((800.0, "start-up"), (5e6, "size")))
+    deploy = observation("deploy", kind="deploy", series=(start, size))
+    sides = [[deploy, timed(latencies(seed, 230), "a")] for seed in (1, 2)]
+    by = policy(
+        "a", timed=True, tail={"latency": "5%"}, single={"size": {"exact": True}, "start-up": {"budget": "30%"}}
+    )
+    judged = verdict(*beside(*sides), by)
+    seen = {each.id: would_have_seen(each) for each in judged.findings}
+    assert seen.pop("a/latency").startswith("+")
+    assert seen.pop("a/latency tail").endswith("% slow")
+    assert seen == {
+        "a/status": "failing in 80 % of tries",
+        "deploy/status": "failing in 80 % of tries",
+        "deploy/size": "any change",
+        "deploy/start-up": "+30 %",
+        "suite/failures": "+1.9 % failing",
+    }
+    first = verdict(run(timed(latencies(1, 230), "a")), None, policy("a", timed=True))
+    assert would_have_seen(finding(first, "a/latency")) == "no slowdown: nothing before"
+    assert would_have_seen(finding(first, "suite/failures")) == "+1.9 % failing"

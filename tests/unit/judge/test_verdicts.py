@@ -159,7 +159,7 @@ def compared(before: Series, after: Series, **changes: Any) -> Verdict:
     ("factor", "said"), [(1.5, "regressed"), (1.0, "maintained"), (0.6, "improved"), (1.06, "not measured")]
 )
 def test_a_series_is_shown_worse_shown_fine_or_open(factor: float, said: str) -> None:
-    found = compared(*noisy(60 if said == "not measured" else 200, factor, 7))
+    found = compared(*noisy(60 if said == "not measured" else 220, factor, 7))
 
     assert status(found, "health/latency") == said
     assert (found.verdict in GREEN) == (said in ("maintained", "improved"))
