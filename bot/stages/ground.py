@@ -67,8 +67,8 @@ class Ground:
         )
 
     def proof_name(self) -> str:
-        """The artifact that a proof is uploaded as."""
-        return f"stability-proof-{self.spec.service}-{self.spec.environment}"
+        """The artifact that this commit's proof is uploaded as."""
+        return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
         loaded = spec.load(self.home / self.environment.inputs.get("spec", "stability.yml"), os.environ)
