@@ -64,6 +64,7 @@ class Sockets(_Part):
     open_before: int = Field(ge=0)
     open_after: int = Field(ge=0)
     why_not: str | None
+    signed_in_again: int = Field(ge=0)
     within_ms: float
     closed: tuple[Ended, ...]
 
@@ -267,4 +268,5 @@ def _ends(known: Sockets) -> tuple[str, float | None]:
     if slowest is None:
         return f"{', '.join(parts)}, and none resumed", None
     whole = "resumed" if back == times else f"{back} resumed"
-    return f"{', '.join(parts)} and {whole} within {slowest:,.0f} ms", slowest
+    again = f", {known.signed_in_again} of them by signing in again" if known.signed_in_again else ""
+    return f"{', '.join(parts)} and {whole} within {slowest:,.0f} ms{again}", slowest

@@ -20,6 +20,8 @@ STAYS = 0.25
 """Seconds that a socket has to stay open to count as open again."""
 PAUSES = (0.01, 0.02, 0.05, 0.1, 0.25)
 """Seconds between one try to open a socket again and the next; the last is kept to."""
+ANEW = 0.5
+"""Seconds between one new signing in and the next."""
 CUT = 1006
 """What stands for an end without a close frame (RFC 6455, section 7.1.5)."""
 FIRST = 3.0
@@ -43,6 +45,7 @@ class Socket:
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     ends: list[Closed] = field(default_factory=list)
     why_not: str | None = None
+    signed_in_again: bool = False
 
 
 class Sockets:
@@ -52,6 +55,7 @@ class Sockets:
         self.sockets = [Socket() for _ in range(count)]
         self._context, self._step = context, step
         self._tasks: list[asyncio.Task[None]] = []
+        self._forgot = time.perf_counter()
 
     async def start(self) -> None:
         """Open them all, as far as they can be."""
@@ -80,6 +84,7 @@ class Sockets:
 
         tries = 0
         while True:
+            began = time.perf_counter()
             talk = Conversation(self._context.url + self._step.websocket, self._context.engine)
             try:
                 why = await self._live(talk, socket)
@@ -91,8 +96,18 @@ class Sockets:
                 continue
             socket.why_not = self._context.redactor.text(why)
             socket.tried.set()
+            self._sign_in_again(socket, began)
             await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
+
+    def _sign_in_again(self, socket: Socket, began: float) -> None:
+        """As a user's client does that is refused: a new revision may not know the tokens of the one before."""
+        if self._step.login is None:
+            return
+        socket.signed_in_again = bool(socket.ends)
+        if began > self._forgot + ANEW:  # the others have tried with the same credential, and one new one is enough
+            self._forgot = time.perf_counter()
+            self._context.forget(self._step.login)
 
     async def _live(self, talk: "Conversation", socket: Socket) -> str | None:
         """Open it, and wait until it ends; in words why it could not be opened, or did not stay."""

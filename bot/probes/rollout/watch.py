@@ -191,6 +191,7 @@ class RolloutWatch:
             "open_before": self._open_before,
             "open_after": open_after,
             "why_not": why_not,
+            "signed_in_again": sum(each.signed_in_again for each in self._sockets.sockets),
             "within_ms": round(self.settings.resume * 1000),
             "closed": [_ended(code, those) for code, those in sorted(ends.items())],
         }
