@@ -11,9 +11,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.deploy import processes, recovery, state, trees
-from tests.integration.deploy.ground import Ground, promoted, target
+from tests.integration.deploy.ground import Ground, target
 
-Plan = Literal["accept", "roll back", "recover"]
+Plan = Literal["accept", "roll back", "recover", "steps", "withheld", "step back", "direct back", "drill", "start"]
+STRATEGIES: dict[Plan, tuple[str, ...]] = {
+    "accept": ("deploy", "100", "settle"),
+    "roll back": ("deploy", "100", "roll back"),
+    "steps": ("deploy", "10", "50", "100", "settle"),
+    "withheld": ("deploy",),
+    "step back": ("deploy", "10", "roll back"),
+    "direct back": ("deploy", "roll back"),
+    "drill": ("deploy", "100", "roll back", "deploy", "100", "settle"),
+    "start": ("deploy", "start", "100", "settle"),
+}
+"""What a bot does with its candidate, one act after the other; a number is a share of the users' traffic."""
 ACTS = ((state, "replace"), (trees, "add"), (trees, "remove"), (processes, "start"), (processes, "stop"))
 """All that touches the world: what is remembered and forwarded to, work trees, processes."""
 PATIENCE = 90
@@ -59,13 +70,19 @@ async def _work(ground: Ground, plan: Plan, commit: str, previous: str | None, *
         return
     async with target(keep=keep).open(ground.context()) as deployer:
         await deployer.previous(previous)
-        deployed = await promoted(deployer, commit)
-        assert deployed.observation.state == "measured", deployed.observation
-        if plan == "accept":
-            accepting(ground).touch()
-            await deployer.settle()
-        else:
-            await deployer.rollback()
+        for act in STRATEGIES[plan]:
+            if act == "deploy":
+                deployed = await deployer.deploy(commit)
+                assert deployed.observation.state == "measured", deployed.observation
+            elif act == "start":
+                assert await deployer.fresh_start() is not None
+            elif act == "settle":
+                accepting(ground).touch()
+                await deployer.settle()
+            elif act == "roll back":
+                await deployer.rollback()
+            else:
+                await deployer.promote(int(act))
 
 
 def _count(moment: int) -> None:
