@@ -113,6 +113,11 @@ class Shop:
         git(self.folder, "init", "-q", "-b", "main")
         (self.folder / "stability.yml").write_text(SPEC.replace("PORT", str(self.port)))
 
+    def strategy(self, text: str) -> None:
+        """Have the spec say how users' traffic gets to a candidate."""
+        spec = self.folder / "stability.yml"
+        spec.write_text(spec.read_text().replace("\nidentity:", f"\n  strategy: {text}\nidentity:", 1))
+
     def commit(self, stock: str) -> str:
         """Commit a revision that answers /stock so."""
         body = "\n".join(f"        {line}" for line in stock.splitlines())

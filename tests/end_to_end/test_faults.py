@@ -77,6 +77,7 @@ def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
     open_shop: Shop, signals: tuple[signal.Signals, ...]
 ) -> None:
     good = open_shop.serving()
+    open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run", "--out", "out")
     wait_for(lambda: open_shop.serving() != good)
@@ -94,6 +95,7 @@ def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
 
 def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
     good = open_shop.serving()
+    open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run")
     wait_for(lambda: open_shop.serving() != good)
