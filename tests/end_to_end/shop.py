@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -65,6 +66,7 @@ service: shop
 environment: test
 deploy:
   process: {command: "{python} service.py {port}", ready: /health, port: PORT, keep: true}
+  strategy: {starts: 1, watch: {before: 200ms, after: 300ms}}
 identity: {header: x-revision}
 probes:
   health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
@@ -116,7 +118,7 @@ class Shop:
     def strategy(self, text: str) -> None:
         """Have the spec say how users' traffic gets to a candidate."""
         spec = self.folder / "stability.yml"
-        spec.write_text(spec.read_text().replace("\nidentity:", f"\n  strategy: {text}\nidentity:", 1))
+        spec.write_text(re.sub(r"strategy: .*", f"strategy: {text}", spec.read_text()))
 
     def commit(self, stock: str) -> str:
         """Commit a revision that answers /stock so."""
