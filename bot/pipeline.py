@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from bot import composing, starting
 from bot.baseline.resuming import carried_on
 from bot.deploy import trees
@@ -139,10 +141,18 @@ class _Pass:
             deployed, previous = await starting.started(deployer, self.spec.strategy.starts, deployed, previous)
             self.deployed = deployed
         run = self._with_deploy(self._repeatable(run).model_copy(update={"carried": carried}), deployed)
+        run = composing.read_back(run, await self._described(deployer), self.redactor)
         run = composing.with_more(run, rollout.observations, rollout.evidence)
         if against is None or previous is None:
             return (run if self.stored else self._with_refusals(run)), self.stored
         return run, composing.with_provenance(self._with_deploy(against, previous, "baseline"), self.stored)
+
+    async def _described(self, deployer: Deployer) -> dict[str, JsonValue]:
+        try:
+            return await deployer.describe()
+        except DeployError as error:  # the verdict does not hang on it
+            self.log(f"the platform does not say what it runs: {error}")
+            return {}
 
     async def _measure(self, session: Session, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """Both phases; what earlier sessions left to this one."""

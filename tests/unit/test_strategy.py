@@ -119,3 +119,21 @@ def test_a_person_is_told_what_to_do() -> None:
     assert f"to give it back to shop-1: stability-proof run --commit {'d' * 40}" in by_hand(SUBJECT, serving)
     assert "deploy it again" in by_hand(SUBJECT, serving.model_copy(update={"commit": None}))
     assert "there is no previous revision" in by_hand(SUBJECT, None)
+
+
+def test_what_the_platform_reads_back_is_kept_with_the_subject() -> None:
+    from bot.composing import read_back
+    from bot.safety.redact import Redactor
+    from tests.unit.samples import run
+
+    described: dict[str, Any] = {
+        "image": "shop@sha256:1",
+        "limit": 2,
+        "labels": {"a": "b"},
+        "said": "hunter-two-hunter",
+    }
+    found = read_back(run(), described, Redactor(["hunter-two-hunter"])).subject
+
+    assert found.image == "shop@sha256:1"
+    assert found.identity["platform"] == {"image": "shop@sha256:1", "limit": 2, "said": "[redacted]"}
+    assert read_back(run(), {}, Redactor()) == run()
