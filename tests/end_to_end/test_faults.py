@@ -143,7 +143,7 @@ def test_a_typo_in_the_spec_names_line_column_and_the_key_that_was_meant(open_sh
 
     assert ended.returncode == 2
     message = one_message(ended.stderr)
-    assert "stability.yml:8:" in message
+    assert "stability.yml:9:" in message
     assert "unknown key 'exepct'; did you mean 'expect'?" in message
     assert good == open_shop.serving()
 
