@@ -5,9 +5,8 @@ until it is promoted: then the front gives it its share of new connections. On a
 before was kept up.
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -51,21 +50,7 @@ class ProcessTarget(Recipe):
             try:
                 yield deployer
             finally:
-                await _finished(deployer.close())
-
-
-async def _finished(work: Coroutine[object, object, None]) -> None:
-    """See the work through, also when this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
+                await recovery.seen_through(deployer.close())
 
 
 class _Deployer:
