@@ -213,7 +213,7 @@ def exercised(verdict: Verdict) -> str:
 def watched(verdict: Verdict) -> str:
     """What users got while traffic moved, in one sentence; empty where that was not watched."""
     found = [each for each in verdict.findings if each.probe == "rollout" and each.kind == "fact" and each.after]
-    parts = [each.after for each in found if each.item.endswith((": requests", ": sockets"))]
+    parts = [each.after for kind in (": requests", ": sockets") for each in found if each.item.endswith(kind)]
     moved = [each for each in found if ": traffic at " in each.item]
     parts += [f"{each.after} at {each.item.rpartition(' at ')[2]}" for each in moved if each.status in BAD]
     if moved and moved[-1].status not in BAD:

@@ -108,6 +108,26 @@ def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
     assert good == open_shop.serving()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_promotion_that_is_stopped_half_way_goes_back_whole(open_shop: Shop, number: signal.Signals) -> None:
+    good = open_shop.serving()
+    open_shop.strategy("{promote: [50, 100], pause: 60s, starts: 0, watch: {before: 200ms}}")
+    open_shop.commit(f"{shops.HEALTHY}  # another")
+    running = open_shop.start("run")
+    wait_for(lambda: open_shop.serving() != good, 60)
+
+    running.send_signal(number)
+    _, err = running.communicate(timeout=30)
+    if number == signal.SIGKILL:
+        assert open_shop.run("recover").returncode == 0
+    else:
+        assert running.returncode == 4, err
+        (rollout,) = [each for each in open_shop.saved()["observations"] if each["probe"] == "rollout"]
+        assert rollout["facts"], "what users got until then is kept"
+
+    assert {open_shop.serving() for _ in range(10)} == {good}
+
+
 def test_a_network_to_github_that_is_cut_takes_neither_the_verdict_nor_the_rollback(
     shop: Shop, github: StandIn, tmp_path: Path
 ) -> None:

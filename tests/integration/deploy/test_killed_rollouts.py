@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -96,6 +96,7 @@ def test_killed_between_any_two_acts_of_any_strategy() -> None:
             max_examples=8,
             stateful_step_count=8,
             deadline=None,
+            phases=[Phase.explicit, Phase.generate],  # each step is a bot that is killed: to shrink takes minutes
             suppress_health_check=[*HealthCheck],
             print_blob=True,
         ),
