@@ -105,9 +105,9 @@ class _Pass:
         if isinstance(ready, str) and strategy.watch.line(self.spec.probes, self.spec.identity) is None:
             asked = strategy.watch.model_copy(update={"http": f"GET {ready}"})
             strategy = strategy.model_copy(update={"watch": asked})
-        up = previous is not None
-        way = course(strategy, deployer.abilities, previous=up)
-        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=up)
+        before = previous.subject if previous else None
+        way = course(strategy, deployer.abilities, previous=before is not None)
+        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
 
     async def _release(self, deployed: Deployed) -> str | None:
         commit = deployed.subject.commit or self.request.commit
@@ -184,6 +184,9 @@ class _Pass:
             return self._judge(composing.with_more(candidate, observations, {}), baseline)
 
         await follow(rollout, deployed, verdict, baseline, judged)
+        with contextlib.suppress(DeployError):  # what is left over is found by the next pass
+            for line in await rollout.deployer.cleanup():
+                self.log(line)
         if not rollout.observations:
             return candidate, verdict
         candidate = composing.with_more(candidate, rollout.observations, rollout.evidence)

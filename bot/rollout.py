@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot import rollback
 from bot.deploy.target import Deployed, Deployer
-from bot.model import Check, Evidence, Observation, Run, Verdict
+from bot.model import Check, Evidence, Observation, Run, Subject, Verdict
 from bot.probes.rollout.watch import PROBE, RolloutWatch
 from bot.probes.session import Plan
 from bot.strategy import Course, Strategy, by_hand, decide
@@ -29,11 +29,11 @@ class Rollout:
         folder: Path,
         log: Callable[[str], None],
         *,
-        previous: bool,
+        previous: Subject | None,
     ) -> None:
         self.deployer, self.strategy, self.course = deployer, strategy, course
         self.share = 0
-        self._watches = course.moves and previous  # where nobody is served, nothing could be lost
+        self._previous = previous if course.moves else None  # where nobody is served, nothing could be lost
         self.evidence: dict[str, Evidence] = {}
         self._plan, self._folder, self._log = plan, folder, log
         self._checks: list[Check] = []
@@ -142,11 +142,13 @@ class Rollout:
     @asynccontextmanager
     async def _watching(self, name: str, deployed: Deployed) -> AsyncIterator[None]:
         """Watch what users get, from before until after what is done inside."""
-        if not self._watches:
+        if self._previous is None:
             yield
             return
         public = (await self.deployer.urls()).public
-        watch = RolloutWatch(self.strategy.watch, self._plan, public, deployed.subject, self._folder, name)
+        watch = RolloutWatch(
+            self.strategy.watch, self._plan, public, deployed.subject, self._previous, self._folder, name
+        )
         try:
             await watch.start(self.share)
             self._watch = watch

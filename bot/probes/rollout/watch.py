@@ -42,9 +42,10 @@ class RolloutWatch:
     """Watches the public URL. `candidate` is the revision whose share is counted; `name` says on what occasion."""
 
     def __init__(
-        self, settings: Watch, plan: Plan, url: str, candidate: Subject, folder: Path, name: str = "promotion"
+        self, settings: Watch, plan: Plan, url: str, candidate: Subject, previous: Subject, folder: Path, name: str
     ) -> None:
         self.name = name
+        self._nameless = _nameless(plan, candidate, previous)
         self.settings = settings
         self.candidate = candidate
         self._plan = plan
@@ -113,7 +114,7 @@ class RolloutWatch:
         sent = sorted(self._stream.sent, key=lambda each: each.planned) if self._stream else []
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
-            "identity": self._plan.identity is not None,
+            "nameless": self._nameless,
             "severity": self.settings.severity,
             "requests": self._requests(sent),
             "phases": [*self._phases(sent)],
@@ -130,7 +131,7 @@ class RolloutWatch:
 
     def _who(self, answer: "Answer") -> str | None:
         identity = self._plan.identity
-        if identity is None:
+        if identity is None or self._nameless is not None:
             return None
         if identity.header is not None:
             return answer.header(identity.header)
@@ -204,6 +205,15 @@ class RolloutWatch:
             words = [(word or "").replace('"', "'").replace("\n", " ") for word in (each.who, each.lost)]
             lines.append(f'{(each.planned - self._began) * 1000:.1f},{took},"{words[0]}","{words[1]}"')
         return "\n".join(lines) + "\n"
+
+
+def _nameless(plan: Plan, candidate: Subject, previous: Subject) -> str | None:
+    """Why nobody can tell the two revisions' answers apart, in words; None where their names do."""
+    if plan.identity is None:
+        return "the spec has no `identity`"
+    if Witness(plan.identity, candidate).is_ours(previous.revision):
+        return f"both revisions are called {candidate.revision}"
+    return None
 
 
 def _ended(code: int, those: "Sequence[Closed]") -> JsonValue:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bot.deploy import processes, state
+from bot.deploy import launch, processes, state
 from bot.deploy.recovery import recover
 from tests.integration.deploy import ground as lie
 from tests.integration.deploy.bots import STRATEGIES, Plan, accepting, killed
@@ -101,3 +101,23 @@ def test_killed_between_any_two_acts_of_any_strategy() -> None:
             print_blob=True,
         ),
     )
+
+
+async def test_killed_while_a_fresh_instance_is_timed(ground: Ground) -> None:
+    serving, other = ground.commit(lie.SERVES), ground.commit(lie.SERVES)
+    async with target().open(ground.context()) as deployer:
+        url = (await promoted(deployer, serving)).public_url
+        await deployer.settle()
+
+    left = []
+    for moment in range(20, 60):
+        assert killed(ground, "start", moment, commit=other, keep=True)
+        left.append(any(launch.FRESH in mark for mark in ground.running()))
+        await recover(ground.state)
+
+        assert serves(url) == name(serving), f"at moment {moment}"
+        assert ground.revisions() == ground.trees() == [name(serving)]
+        assert len(ground.running()) == len([*(ground.home / "trees").iterdir()]) == 2
+        if any(left) and not left[-1]:
+            break  # it is over: what comes after is tried elsewhere
+    assert any(left)

@@ -69,9 +69,9 @@ class Shop:
         self.ground = ground
         self.logged: list[str] = []
 
-    async def prove(self, source: str, strategy: str) -> tuple[str, Outcome]:
-        """Commit a revision and prove it: its commit, and what came of it."""
-        commit = self.ground.commit(source)
+    async def prove(self, source: str, strategy: str, again: str | None = None) -> tuple[str, Outcome]:
+        """Commit a revision, or take one `again`, and prove it: its commit, and what came of it."""
+        commit = again or self.ground.commit(source)
         request = Request(
             spec=spec.parse(SPEC.replace("STRATEGY", strategy).encode(), "stability.yml", {}),
             commit=commit,
@@ -220,6 +220,17 @@ async def test_an_unstable_candidate_in_shadow_never_has_users(shop: Shop) -> No
     assert outcome.verdict.verdict == "unstable"
     assert bad not in (found(outcome, "rollout/rollback: traffic at before").after or "")
     assert found(outcome, "rollback/health").after == "holds again"
+    shop.assert_alone(first)
+
+
+async def test_the_same_commit_once_more_is_said_to_be_compared_with_itself(shop: Shop) -> None:
+    first, _ = await shop.prove(service(), f"{{{QUICK}}}")
+    _, outcome = await shop.prove("", f"{{{QUICK}}}", again=first)
+
+    assert outcome.verdict.verdict == "stable", outcome.verdict.rules
+    assert f"both revisions are called {name(first)}: it was compared with itself" in outcome.verdict.rules
+    assert {*items(outcome, "rollout")} >= {"promotion: requests", "promotion: sockets"}
+    assert not [each for each in items(outcome, "rollout") if "traffic" in each]
     shop.assert_alone(first)
 
 

@@ -13,6 +13,7 @@ from bot.judge.policy import Expected
 from bot.model import Fact, Finding, Observation
 
 CANDIDATE = "shop-2"
+NAMELESS = "the spec has no `identity`"
 OWN = Expected(kind="rollout", title="Rollout", severity="critical")
 
 
@@ -39,7 +40,7 @@ def judged(phases: list[dict[str, Any]], **changes: Any) -> dict[str, Finding]:
         "lost_by": [],
         **changes.pop("requests", {}),
     }
-    value = {"candidate": CANDIDATE, "identity": True, "severity": "major", "requests": requests, "phases": phases}
+    value = {"candidate": CANDIDATE, "nameless": None, "severity": "major", "requests": requests, "phases": phases}
     fact = Fact(id="promotion", kind="rollout", value={**value, "sockets": None, **changes})
     seen = Observation(probe="rollout", kind="rollout", title="Rollout", state="measured", facts=(fact,))
     return {each.item.removeprefix("promotion: "): each for each in findings(Basis("rollout", OWN, seen, None), fact)}
@@ -97,8 +98,8 @@ def test_one_answer_of_another_is_found_where_there_should_be_none(share: int) -
 def test_without_identity_a_share_is_not_measured_and_all_or_nothing_is_not_asked() -> None:
     nameless = {**phase("10 %", 10), "sent": 200}
 
-    assert judged([{**phase("before", 0), "sent": 50}, nameless], identity=False)["traffic"].status == "not measured"
-    assert {*judged([{**phase("before", 0), "sent": 50}], identity=False)} == {"requests"}
+    assert judged([{**phase("before", 0), "sent": 50}, nameless], nameless=NAMELESS)["traffic"].status == "not measured"
+    assert {*judged([{**phase("before", 0), "sent": 50}], nameless=NAMELESS)} == {"requests"}
 
 
 def test_answers_that_name_nobody_are_not_measured_where_identity_is_asked_for() -> None:
