@@ -152,17 +152,18 @@ class RolloutWatch:
 
     def _phases(self, sent: "Sequence[Sent]") -> list[JsonValue]:
         """Each move, and the time after it until the next, in which the candidate has its share."""
-        found: list[JsonValue] = []
+        starts: list[tuple[float, str, int | None]] = []
         for index, move in enumerate(self._moves):
-            settled = move.ended + self.settings.grace if index else move.ended
-            until = self._moves[index + 1].began if index + 1 < len(self._moves) else float("inf")
             if index:
-                found.append(self._phase(move.name, None, sent, move.began, min(settled, until)))
-            found.append(self._phase(move.name, move.share, sent, settled, until))
-        return found
+                starts.append((move.began, move.name, None))
+            starts.append((move.ended + (self.settings.grace if index else 0.0), move.name, move.share))
+        inside: list[list[Sent]] = [[] for _ in starts]
+        for each in sent:
+            if not each.ours:
+                inside[_phase_of(each, [start for start, _, _ in starts])].append(each)
+        return [self._phase(name, share, those) for (_, name, share), those in zip(starts, inside, strict=True)]
 
-    def _phase(self, name: str, share: int | None, sent: "Sequence[Sent]", began: float, ended: float) -> JsonValue:
-        inside = [each for each in sent if began <= each.planned < ended and not each.ours]
+    def _phase(self, name: str, share: int | None, inside: "Sequence[Sent]") -> JsonValue:
         answered = [each for each in inside if each.lost is None]
         named = Counter(each.who for each in answered if each.who is not None)
         ours = sum(times for who, times in named.items() if self._witness.is_ours(who))
@@ -205,6 +206,17 @@ class RolloutWatch:
             words = [(word or "").replace('"', "'").replace("\n", " ") for word in (each.who, each.lost)]
             lines.append(f'{(each.planned - self._began) * 1000:.1f},{took},"{words[0]}","{words[1]}"')
         return "\n".join(lines) + "\n"
+
+
+def _phase_of(sent: "Sent", starts: Sequence[float]) -> int:
+    """In which part of the time a request was: the one that it began in, or the next move, if it was not over by then.
+
+    A move that begins before the last one's grace is over leaves no time in between.
+    """
+    began = max((index for index, start in enumerate(starts) if start <= sent.planned), default=0)
+    over = sent.planned + (sent.took or 0.0)
+    settled = began % 2 == 0
+    return began + 1 if settled and began + 1 < len(starts) and over >= starts[began + 1] else began
 
 
 def _nameless(plan: Plan, candidate: Subject, previous: Subject) -> str | None:

@@ -35,10 +35,20 @@ _context.set_forkserver_preload([__name__])
 
 
 def killed(
-    ground: Ground, plan: Plan, moment: int, *, commit: str = "", previous: str | None = None, keep: bool
+    ground: Ground,
+    plan: Plan,
+    moment: int,
+    *,
+    commit: str = "",
+    previous: str | None = None,
+    keep: bool,
+    since: int = 0,
 ) -> bool:
-    """Run a bot and kill it at the moment; False when it came to its end before."""
-    arguments = (ground.folder, plan, moment, commit, previous, keep)
+    """Run a bot and kill it at the moment; False when it came to its end before.
+
+    Moments are counted from the start, or from the act of the strategy that `since` numbers (from 1).
+    """
+    arguments = (ground.folder, plan, moment, commit, previous, keep, since)
     process = _context.Process(target=_bot, args=arguments)
     process.start()
     process.join(PATIENCE)
@@ -56,21 +66,25 @@ def accepting(ground: Ground) -> Path:
     return ground.folder / "accepting"
 
 
-def _bot(folder: Path, plan: Plan, moment: int, commit: str, previous: str | None, keep: bool) -> None:
+def _bot(folder: Path, plan: Plan, moment: int, commit: str, previous: str | None, keep: bool, since: int) -> None:
     os.setsid()
     ground = object.__new__(Ground)  # it is there already
     ground.folder, ground.logged = folder, []
-    _count(moment)
-    asyncio.run(_work(ground, plan, commit, previous, keep=keep))
+    if not since:
+        _count(moment)
+    asyncio.run(_work(ground, plan, commit, previous, keep=keep, arm=lambda act: act == since and _count(moment)))
 
 
-async def _work(ground: Ground, plan: Plan, commit: str, previous: str | None, *, keep: bool) -> None:
+async def _work(
+    ground: Ground, plan: Plan, commit: str, previous: str | None, *, keep: bool, arm: Callable[[int], object]
+) -> None:
     if plan == "recover":
         await recovery.recover(ground.state)
         return
     async with target(keep=keep).open(ground.context()) as deployer:
         await deployer.previous(previous)
-        for act in STRATEGIES[plan]:
+        for number, act in enumerate(STRATEGIES[plan], start=1):
+            arm(number)
             if act == "deploy":
                 deployed = await deployer.deploy(commit)
                 assert deployed.observation.state == "measured", deployed.observation

@@ -18,8 +18,10 @@ from tests.integration.deploy import ground as lie
 from tests.integration.deploy.bots import STRATEGIES, Plan, accepting, killed
 from tests.integration.deploy.ground import Ground, Stream, name, promoted, serves, target
 
-LAST = 70
-"""A moment at which most strategies are through; a bot that ends before is one that was not killed."""
+ACTS = [(plan, number) for plan, acts in STRATEGIES.items() for number in range(len(acts) + 1)]
+"""Every act of every strategy; 0 is what comes before the first."""
+LAST = 14
+"""Moments from the start of an act until most are through; a bot that ends before is one that was not killed."""
 
 
 class Kills(RuleBasedStateMachine):
@@ -37,10 +39,11 @@ class Kills(RuleBasedStateMachine):
         self.stream = Stream(self.url, threads=1)
         self.stream.__enter__()
 
-    @rule(plan=st.sampled_from([*STRATEGIES]), moment=st.integers(0, LAST))
-    def a_bot_is_killed(self, plan: Plan, moment: int) -> None:
+    @rule(act=st.sampled_from(ACTS), moment=st.integers(0, LAST))
+    def a_bot_is_killed(self, act: tuple[Plan, int], moment: int) -> None:
+        plan, since = act
         accepting(self.ground).unlink(missing_ok=True)
-        was_killed = killed(self.ground, plan, moment, commit=self.other, keep=True)
+        was_killed = killed(self.ground, plan, moment, commit=self.other, keep=True, since=since)
         self.said = asyncio.run(recover(self.ground.state))
         accepted = accepting(self.ground).exists()
         now = serves(self.url)
@@ -50,10 +53,11 @@ class Kills(RuleBasedStateMachine):
         if now == name(self.other):
             self.serving, self.other = self.other, self.serving
 
-    @rule(plan=st.sampled_from([*STRATEGIES]), moment=st.integers(0, LAST), again=st.integers(0, 12))
-    def the_recovery_is_killed_as_well(self, plan: Plan, moment: int, again: int) -> None:
+    @rule(act=st.sampled_from(ACTS), moment=st.integers(0, LAST), again=st.integers(0, 12))
+    def the_recovery_is_killed_as_well(self, act: tuple[Plan, int], moment: int, again: int) -> None:
+        plan, since = act
         accepting(self.ground).unlink(missing_ok=True)
-        killed(self.ground, plan, moment, commit=self.other, keep=True)
+        killed(self.ground, plan, moment, commit=self.other, keep=True, since=since)
         killed(self.ground, "recover", again, keep=True)
         asyncio.run(recover(self.ground.state))
         if serves(self.url) == name(self.other) and accepting(self.ground).exists():

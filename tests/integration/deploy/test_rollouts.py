@@ -111,6 +111,13 @@ def found(outcome: Outcome, item: str) -> Finding:
     return next(each for each in outcome.verdict.findings if each.id == item)
 
 
+def told(outcome: Outcome) -> str:
+    """Everything that is said of the bot's own acts, for whoever reads a failed test."""
+    own = [each for each in outcome.verdict.findings if each.probe in ("deploy", "rollout", "drill", "rollback")]
+    lines = [f"{each.id}: {each.status}, {each.after}; {each.reason}" for each in own]
+    return "\n".join([*outcome.verdict.rules, *lines])
+
+
 def items(outcome: Outcome, probe: str) -> dict[str, str]:
     """What is said of the bot's own acts: item to status."""
     return {each.item: each.status for each in outcome.verdict.findings if each.probe == probe}
@@ -130,7 +137,7 @@ async def test_sockets_that_are_closed_slowly_resume_and_no_request_is_lost(shop
     await shop.prove(service(SLOWLY), f"{{{QUICK}}}")
     commit, outcome = await shop.prove(service(SLOWLY, more="# another\n"), f"{{{QUICK}}}")
 
-    assert outcome.verdict.verdict == "stable", outcome.verdict.rules
+    assert outcome.verdict.verdict == "stable", told(outcome)
     requests = found(outcome, "rollout/promotion: requests")
     assert re.fullmatch(r"0 of [\d,]+ requests failed; longest gap 0 ms", requests.after or "")
     sockets = found(outcome, "rollout/promotion: sockets")
@@ -140,8 +147,7 @@ async def test_sockets_that_are_closed_slowly_resume_and_no_request_is_lost(shop
         traffic = found(outcome, f"rollout/promotion: traffic at {when}").after or ""
         assert re.fullmatch(r"all [\d,]+ answers came from (shop-\w+)", traffic)
         assert (traffic.endswith(name(commit))) == bool(whose)
-    told = report.text(outcome.verdict)
-    assert "While traffic moved: 0 of " in told
+    assert "While traffic moved: 0 of " in report.text(outcome.verdict)
     assert "20 of 20 sockets closed with 1012" in report.comment(outcome.verdict)
     cold = found(outcome, "deploy/cold start").comparison
     assert cold is not None
@@ -168,7 +174,7 @@ async def test_shares_are_measured_at_each_step(shop: Shop) -> None:
     await shop.prove(service(), strategy)
     commit, outcome = await shop.prove(service(more="# another\n"), strategy)
 
-    assert outcome.verdict.verdict == "stable", outcome.verdict.rules
+    assert outcome.verdict.verdict == "stable", told(outcome)
     for share in (10, 50):
         traffic = found(outcome, f"rollout/promotion: traffic at {share} %")
         assert traffic.status == "maintained"
@@ -202,11 +208,11 @@ async def test_a_rollback_is_rehearsed_on_a_stable_candidate(shop: Shop) -> None
     first, _ = await shop.prove(service(), f"{{{QUICK}}}")
     commit, outcome = await shop.prove(service(more="# another\n"), f"{{rollback: drill, {QUICK}}}")
 
-    assert outcome.verdict.verdict == "stable", outcome.verdict.rules
+    assert outcome.verdict.verdict == "stable", told(outcome)
     drill = items(outcome, "drill")
     assert {*drill} == {"previous revision serves", "health", "socket", "candidate comes up again", "restored"}
-    told = rf"Rehearsed a rollback to {name(first)}: 2 of 2 probes hold there, restored in "
-    assert re.search(told, report.text(outcome.verdict))
+    rehearsed = rf"Rehearsed a rollback to {name(first)}: 2 of 2 probes hold there, restored in "
+    assert re.search(rehearsed, report.text(outcome.verdict))
     assert found(outcome, "rollout/promotion: requests").status == "maintained"
     for when in ("drill 100 %", "drill", "100 %", "settled"):
         assert found(outcome, f"rollout/promotion: traffic at {when}").status == "maintained"
@@ -227,7 +233,7 @@ async def test_the_same_commit_once_more_is_said_to_be_compared_with_itself(shop
     first, _ = await shop.prove(service(), f"{{{QUICK}}}")
     _, outcome = await shop.prove("", f"{{{QUICK}}}", again=first)
 
-    assert outcome.verdict.verdict == "stable", outcome.verdict.rules
+    assert outcome.verdict.verdict == "stable", told(outcome)
     assert f"both revisions are called {name(first)}: it was compared with itself" in outcome.verdict.rules
     assert {*items(outcome, "rollout")} >= {"promotion: requests", "promotion: sockets"}
     assert not [each for each in items(outcome, "rollout") if "traffic" in each]
