@@ -149,16 +149,17 @@ class Rollout:
         watch = RolloutWatch(
             self.strategy.watch, self._plan, public, deployed.subject, self._previous, self._folder, name
         )
+        seen: Observation | None = None
         try:
             await watch.start(self.share)
             self._watch = watch
             yield
-            seen, evidence = await watch.stop()
+            seen = await watch.stop()
         finally:
             self._watch = None
+            self._watched.append(seen or watch.seen())  # what was seen until it was stopped is not lost
+            self.evidence |= watch.evidence
             await watch.close()
-        self._watched.append(seen)
-        self.evidence |= evidence
 
     @asynccontextmanager
     async def _moving(self, name: str, share: int) -> AsyncIterator[None]:

@@ -86,7 +86,12 @@ class RolloutWatch:
         yield
         self._moves.append(Move(name, share, began, time.perf_counter()))
 
-    async def stop(self) -> tuple[Observation, dict[str, Evidence]]:
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """The evidence behind what was seen."""
+        return dict(self._context.evidence)
+
+    async def stop(self) -> Observation:
         """Watch for a while longer, end, and say what was seen. Sockets that are closed are given time to come back."""
         await asyncio.sleep(self.settings.after)
         if self._sockets is not None:
@@ -98,7 +103,7 @@ class RolloutWatch:
             await self._stream.stop()
         seen = self.seen(open_after)
         await self.close()
-        return seen, dict(self._context.evidence)
+        return seen
 
     async def close(self) -> None:
         """End, whatever is under way."""
