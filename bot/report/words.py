@@ -245,7 +245,9 @@ def _restored(verdict: Verdict, probe: str, said: tuple[str, str, str]) -> tuple
     if failed:
         return False, f"{said[1]}: {', '.join(each.item for each in failed)}"
     serving = next((each.after for each in found if each.item == own[0]), None) or "the one before"
-    what = "probes that failed hold again" if probe == "rollback" else "probes hold there"
+    bad = {each.probe for each in verdict.findings if each.status in BAD}
+    failed_before = probe == "rollback" and all(each.item in bad for each in again)
+    what = "probes that failed hold again" if failed_before else "probes hold there"
     held = f": {len(again)} of {len(again)} {what}" if again else ""
     took = next((after(each) for each in found if each.item == "restored"), None)
     return True, f"{said[2]} {serving}{held}" + (f", restored in {took}" if took else "")

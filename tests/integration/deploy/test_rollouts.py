@@ -204,6 +204,21 @@ async def test_a_step_that_does_not_hold_takes_everything_back_at_once(shop: Sho
     shop.assert_alone(first)
 
 
+async def test_a_critical_probe_that_fails_once_there_are_users_takes_them_back(shop: Shop) -> None:
+    strategy = f"{{promote: [10, 100], pause: 1s, {QUICK}}}"
+    first, _ = await shop.prove(service(), strategy)
+    full = 'asked += 100; return None if asked < 200 else connection.respond(503, "full")'
+    _, outcome = await shop.prove(service().replace("return None", full), strategy)
+
+    assert outcome.verdict.verdict == "unstable"
+    assert "at 10 %: socket" in items(outcome, "rollout"), told(outcome)
+    failed = found(outcome, "rollout/at 10 %: socket")
+    assert (failed.status, failed.severity) == ("broken", "critical")
+    assert "503" in (failed.after or "")
+    assert found(outcome, "rollback/socket").after == "holds again"
+    shop.assert_alone(first)
+
+
 async def test_a_rollback_is_rehearsed_on_a_stable_candidate(shop: Shop) -> None:
     first, _ = await shop.prove(service(), f"{{{QUICK}}}")
     commit, outcome = await shop.prove(service(more="# another\n"), f"{{rollback: drill, {QUICK}}}")
