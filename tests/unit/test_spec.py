@@ -131,6 +131,7 @@ def test_an_error_in_a_step_inside_a_step_has_its_own_place(step: str, message: 
         ("{shadwo: true}", "x.yml:3:46: unknown key 'shadwo'; did you mean 'shadow'?"),
         ("{watch: {sokets: 3}}", "x.yml:3:54: unknown key 'sokets'; did you mean 'sockets'?"),
         ("{watch: {websocket: /ws, login: usr}}", "x.yml:3:77: there is no login 'usr'"),
+        ("{watch: {http: POST /orders}}", "x.yml:3:60: deploy.strategy.watch.http: it is sent all the time, so it may"),
         ("indirect", "x.yml:3:45: deploy.strategy: "),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.model import Severity
 from bot.model.duration import Duration
@@ -41,6 +41,13 @@ class Watch(Settings):
     """Within what a socket that was closed must be open again (5s)."""
     severity: Severity = "major"
     """How bad it is when more is lost, or a socket is not open again (major)."""
+
+    @field_validator("http")
+    @classmethod
+    def _only_reads(cls, line: str | None) -> str | None:
+        if line is not None and not line.startswith(READING):
+            raise ValueError("it is sent all the time, so it may only read: write it as GET /health")
+        return line
 
     def line(self, probes: Mapping[str, Probe], identity: Identity | None) -> str | None:
         """The request that is sent; None where the spec has none that fits."""
