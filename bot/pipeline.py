@@ -80,7 +80,7 @@ class _Pass:
             for line in (*intent.lines, *self.rollout.course.lines):
                 self.log(line)
             self.log(f"deploying {self.request.commit or self.spec.service}")
-            self.deployed = await deployer.deploy(self.request.commit)
+            self.deployed = await self.rollout.deploy(self.request.commit, intent.candidate)
             release = await self._release(self.deployed)
             candidate, baseline = await self._observe(deployer, self.deployed, previous, self.rollout)
             candidate = candidate.model_copy(update={"release": release})

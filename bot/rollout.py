@@ -50,14 +50,28 @@ class Rollout:
         own = rollback.observation(PROBE, "measured", tuple(self._checks)).model_copy(update={"facts": facts})
         return (*((own,) if facts or self._checks else ()), *self._proofs.values())
 
+    async def deploy(self, commit: str | None, candidate: str) -> Deployed:
+        """Deploy; where the target gives a candidate (by this name) its users at once, that is watched as a move."""
+        if self._previous is None or self.deployer.abilities.shadow:
+            return await self.deployer.deploy(commit)
+        subject = self._previous.model_copy(update={"revision": candidate, "commit": None})
+        async with self._watching("promotion", subject), self._moving("100 %", 100):
+            deployed = await self.deployer.deploy(commit)
+            if deployed.observation.state == "measured":
+                await self.deployer.promote(100)
+            self.share = 100
+        return deployed
+
     async def open(self, deployed: Deployed) -> None:
         """Give a candidate that is not probed in shadow all the users, as soon as it is ready."""
-        async with self._watching("promotion", deployed):
+        if self.share == 100:
+            return
+        async with self._watching("promotion", deployed.subject):
             await self._give(100)
 
     async def settle(self, deployed: Deployed) -> None:
         """Accept a candidate that has all the users."""
-        async with self._watching("settling", deployed), self._moving("settled", 100):
+        async with self._watching("settling", deployed.subject), self._moving("settled", 100):
             await self.deployer.settle()
 
     async def promote(self, deployed: Deployed, baseline: Run | None, judge: Judge) -> bool:
@@ -65,7 +79,7 @@ class Rollout:
 
         The first step that does not hold takes it all back, and proves that.
         """
-        async with self._watching("promotion", deployed):
+        async with self._watching("promotion", deployed.subject):
             if self.strategy.rollback == DRILL:
                 again = await self._rehearse(deployed, baseline)
                 if again is None:
@@ -89,7 +103,7 @@ class Rollout:
 
     async def back(self, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
         """Take back what the candidate has of the users, and prove it."""
-        async with self._watching(rollback.PROBE, deployed):
+        async with self._watching(rollback.PROBE, deployed.subject):
             await self._back(verdict, baseline)
 
     def say(self, name: str, reason: str, remedy: str | None = None) -> None:
@@ -162,15 +176,13 @@ class Rollout:
                 return
 
     @asynccontextmanager
-    async def _watching(self, name: str, deployed: Deployed) -> AsyncIterator[None]:
+    async def _watching(self, name: str, candidate: Subject) -> AsyncIterator[None]:
         """Watch what users get, from before until after what is done inside."""
         if self._previous is None:
             yield
             return
         public = (await self.deployer.urls()).public
-        watch = RolloutWatch(
-            self.strategy.watch, self._plan, public, deployed.subject, self._previous, self._folder, name
-        )
+        watch = RolloutWatch(self.strategy.watch, self._plan, public, candidate, self._previous, self._folder, name)
         seen: Observation | None = None
         try:
             await watch.start(self.share)

@@ -7,6 +7,8 @@ import pytest
 
 from bot import pipeline, proof, report, spec
 from bot.baseline.directory import DirectoryStore
+from bot.deploy import process
+from bot.deploy.target import Abilities, Deployed
 from bot.model import Finding
 from bot.outcome import Outcome, Request
 from tests.integration.deploy.ground import Ground, name, serves
@@ -231,6 +233,32 @@ async def test_a_rollback_is_rehearsed_on_a_stable_candidate(shop: Shop) -> None
     assert found(outcome, "rollout/promotion: requests").status == "maintained"
     for when in ("drill 100 %", "drill", "100 %", "settled"):
         assert found(outcome, f"rollout/promotion: traffic at {when}").status == "maintained"
+    shop.assert_alone(commit)
+
+
+async def test_a_target_without_shadow_is_watched_from_before_the_deploy(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = await shop.prove(service(), f"{{{QUICK}}}")
+    deploy = process._Deployer.deploy
+
+    async def at_once(self: process._Deployer, commit: str | None) -> Deployed:
+        deployed = await deploy(self, commit)
+        await self.promote(100)
+        return deployed
+
+    monkeypatch.setattr(process._Deployer, "deploy", at_once)
+    monkeypatch.setattr(process._Deployer, "abilities", Abilities(shadow=False))
+    commit, outcome = await shop.prove(service(more="# another\n"), f"{{{QUICK}}}")
+
+    assert outcome.verdict.verdict == "stable", told(outcome)
+    assert any("cannot keep users away" in line for line in shop.logged)
+    before, after = (
+        found(outcome, f"rollout/promotion: traffic at {when}").after or "" for when in ("before", "100 %")
+    )
+    assert before.endswith(name(first))
+    assert after.endswith(name(commit))
+    assert found(outcome, "rollout/settling: sockets").status == "maintained"
     shop.assert_alone(commit)
 
 
