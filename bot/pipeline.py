@@ -84,6 +84,8 @@ class _Pass:
             previous = await self._previous(deployer)
             self.log(f"deploying {self.request.commit or self.spec.service}")
             self.deployed = await deployer.deploy(self.request.commit)
+            if self.deployed.observation.state == "measured":
+                await deployer.promote(100)
             self.release = await self._release(self.deployed)
             candidate, baseline = await self._observe(self.deployed, previous)
             candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})

@@ -1,8 +1,9 @@
-"""A stable public address: `python front.py FILE PORT` forwards new connections to the port named in FILE.
+"""A stable public address: `python front.py FILE PORT` forwards new connections to the ports named in FILE.
 
 It imports nothing of ours, so that it starts at once. It is a process of its own and outlives the bot, so that a bot
-that is killed takes nobody's service away. Switching is one atomic rewrite of FILE, which is read for each connection;
-one that is open stays with the revision it was made to.
+that is killed takes nobody's service away. FILE has a line for each revision, its port and its share of the connections
+in percent; switching is one atomic rewrite of it, and it is read for each connection. One that is open stays with the
+revision it was made to.
 """
 
 import asyncio
@@ -14,8 +15,9 @@ from pathlib import Path
 
 async def serve(file: Path, port: int) -> None:
     """Listen on the port (0: a free one), say which on standard output, and forward until SIGTERM."""
+    backends = Backends(file)
     server = await asyncio.start_server(
-        lambda reader, writer: _forward(file, reader, writer), "127.0.0.1", port, backlog=1024
+        lambda reader, writer: _forward(backends, reader, writer), "127.0.0.1", port, backlog=1024
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = asyncio.Event()
@@ -24,9 +26,37 @@ async def serve(file: Path, port: int) -> None:
     await ended.wait()
 
 
-async def _forward(file: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class Backends:
+    """The revisions by their ports, and whose turn it is.
+
+    Turns are taken by smooth weighted round robin (as nginx does): of any hundred connections in a row each revision
+    gets its share, evenly spread.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._owed: dict[int, int] = {}
+
+    def text(self) -> str:
+        """What the file says now."""
+        return self._file.read_text()
+
+    def turn(self, text: str) -> int:
+        """The port whose turn it is.
+
+        Raises:
+            ValueError: no port is named.
+        """
+        shares = {int(port): int(share or 100) for port, _, share in (line.partition(" ") for line in text.split("\n"))}
+        self._owed = {port: self._owed.get(port, 0) + share for port, share in shares.items()}
+        port = max(self._owed, key=lambda each: self._owed[each])
+        self._owed[port] -= sum(shares.values())
+        return port
+
+
+async def _forward(backends: Backends, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        backend_reader, backend_writer = await _connect(file)
+        backend_reader, backend_writer = await _connect(backends)
     except (OSError, ValueError):
         writer.transport.abort()
         return
@@ -35,13 +65,13 @@ async def _forward(file: Path, reader: asyncio.StreamReader, writer: asyncio.Str
         each.close()
 
 
-async def _connect(file: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to the revision that is named now; one that has gone since it was read is looked up again."""
+async def _connect(backends: Backends) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the revision whose turn it is; one that has gone since it was named is looked up again."""
     tried = None
-    while (port := int(file.read_text())) != tried:
-        tried = port
+    while (named := backends.text()) != tried:
+        tried = named
         with contextlib.suppress(OSError):
-            return await asyncio.open_connection("127.0.0.1", port)
+            return await asyncio.open_connection("127.0.0.1", backends.turn(named))
     raise ConnectionRefusedError
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -104,7 +104,10 @@ class Deployer(Protocol):
         ...
 
     async def promote(self, percent: int) -> None:
-        """Give the candidate this share of users' traffic, and wait until the platform says that it has it."""
+        """Give the candidate this share of users' traffic, and wait until the platform says that it has it.
+
+        Whoever cannot split is asked for 100 alone. The candidate is on trial until `settle`, whatever its share.
+        """
         ...
 
     async def rollback(self) -> Deployed | None:
@@ -129,6 +132,15 @@ class Deployer(Protocol):
 
     async def cleanup(self) -> list[str]:
         """Take away what nobody needs any more, and say what it was."""
+        ...
+
+
+@runtime_checkable
+class StartsPrevious(Protocol):
+    """A `Deployer` that can also time a fresh instance of the previous revision, to compare cold starts."""
+
+    async def fresh_start_of_previous(self) -> float | None:
+        """As `fresh_start`, of the previous revision."""
         ...
 
 

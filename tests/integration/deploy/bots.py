@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.deploy import processes, recovery, state, trees
-from tests.integration.deploy.ground import Ground, target
+from tests.integration.deploy.ground import Ground, promoted, target
 
 Plan = Literal["accept", "roll back", "recover"]
 ACTS = ((state, "replace"), (trees, "add"), (trees, "remove"), (processes, "start"), (processes, "stop"))
@@ -59,7 +59,7 @@ async def _work(ground: Ground, plan: Plan, commit: str, previous: str | None, *
         return
     async with target(keep=keep).open(ground.context()) as deployer:
         await deployer.previous(previous)
-        deployed = await deployer.deploy(commit)
+        deployed = await promoted(deployer, commit)
         assert deployed.observation.state == "measured", deployed.observation
         if plan == "accept":
             accepting(ground).touch()
