@@ -21,21 +21,12 @@ from bot.probes.login import Login
 from bot.probes.logins.registry import AnyLogin
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
+from bot.strategy import Strategy
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)\}")
 FILLED_IN = {"probes", "waivers", "identified"}
 """Fields of the policy that the `judge:` section does not have."""
-
-
-class Strategy(BaseModel):
-    """How users' traffic gets to the candidate, and back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rollback: Literal["auto", "never"] = Field(
-        "auto", description="auto: an unstable verdict gives the traffic back to the previous revision."
-    )
 
 
 class IssueRule(BaseModel):

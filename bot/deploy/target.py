@@ -42,12 +42,14 @@ class Abilities:
     """What a platform can do, so that the strategy asks for nothing else.
 
     `shadow`: the candidate runs, and can be reached by the bot, without users' traffic. `splits`: it can be given a
-    share of the traffic other than 0 and 100 %. `fresh`: an instance can be started anew, to time a cold start.
+    share of the traffic other than 0 and 100 %. `fresh`: an instance can be started anew, to time a cold start. `moves`:
+    it is this target that moves users' traffic, and not somebody else.
     """
 
     shadow: bool = True
     splits: bool = False
     fresh: bool = False
+    moves: bool = True
 
 
 @dataclass(frozen=True)

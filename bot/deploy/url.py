@@ -37,7 +37,7 @@ class UrlTarget(Target):
 
 
 class _Deployer:
-    abilities = Abilities(shadow=False)
+    abilities = Abilities(shadow=False, moves=False)
 
     def __init__(self, target: UrlTarget, context: DeployContext) -> None:
         self.target = target

@@ -181,7 +181,7 @@ def _findings(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Findin
             yield basis.finding("probe", "probe", "gone", severity="info", reason="the spec no longer asks for it")
         return
     if seen.state == "not measured":
-        severity: Severity | None = "info" if basis.name == "rollback" else None
+        severity: Severity | None = "info" if basis.name in ("rollback", "rollout") else None
         yield basis.finding(
             "probe",
             "probe",

@@ -83,7 +83,7 @@ class Witness:
 
     def stranger(self, probe: str) -> str | None:
         """Another revision that answered this probe, if one did."""
-        return next((name for name in sorted(self._answers.get(probe, ())) if not self._is_ours(name)), None)
+        return next((name for name in sorted(self._answers.get(probe, ())) if not self.is_ours(name)), None)
 
     def told(self) -> Mapping[str, JsonValue]:
         """The `identity` of the subject of a run."""
@@ -96,7 +96,8 @@ class Witness:
         told: dict[str, JsonValue] = {"answered_by": dict(sorted(total.items()))}
         return told | ({"unnamed": self._silent} if self._silent else {})
 
-    def _is_ours(self, name: str) -> bool:
+    def is_ours(self, name: str) -> bool:
+        """Whether a name is this revision's: its own, or its commit's."""
         ours = [each for each in (self._subject.revision, self._subject.commit) if each]
         return any(name == each or _abbreviates(name, each) or _abbreviates(each, name) for each in ours)
 

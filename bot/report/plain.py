@@ -21,8 +21,8 @@ def text(verdict: Verdict) -> str:
         words.answered(verdict),
         *filter(None, [words.exercised(verdict)]),
     ]
-    rolled = words.rollback(verdict)
-    lines += [rolled[1]] if rolled else []
+    lines += [told[1] for told in (words.rollback(verdict), words.drill(verdict)) if told]
+    lines += filter(None, [words.watched(verdict)])
     for title, findings in (
         ("What got worse", view.worse),
         ("Not measured", view.missing),

@@ -16,7 +16,10 @@ from examples.chat import history
 from examples.demo.acts import ACTS, ISSUE, Act, Stage
 
 HOME = Path(__file__).resolve().parents[2]
-PASSWORD = "demo-password-of-ana"  # the seeded user of a service on loopback
+SETTINGS = {
+    "CHAT_PASSWORD": "demo-password-of-ana",  # the seeded user of a service on loopback
+    "CHAT_SECRET": "demo-secret-of-every-revision",  # so that a user stays signed in while they change
+}
 
 
 def main(out: Path | None = None) -> int:
@@ -43,7 +46,12 @@ def _play(stage: Stage, number: int, act: Act) -> tuple[bool, str]:
     ended = subprocess.run(
         [sys.executable, "-m", "bot.action"],
         cwd=stage.repository,
-        env={**_quiet_environment(), "PYTHONPATH": str(HOME), **stage.environment(act, out), "CHAT_PASSWORD": PASSWORD},
+        env={
+            **_quiet_environment(),
+            "PYTHONPATH": str(HOME),
+            **stage.environment(act, out),
+            **SETTINGS,
+        },
         stdout=subprocess.PIPE,
         stderr=None,
         text=True,
