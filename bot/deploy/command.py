@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from bot.deploy import intent, state
 from bot.deploy.commands import Answer, Commands, filled, known_placeholders
+from bot.deploy.finishing import finished
 from bot.deploy.intent import Act, Written, recover_one
 from bot.deploy.output import as_evidence
 from bot.deploy.target import Abilities, DeployContext, Deployed, Deployer, Evidence, Intent, Target, Urls
@@ -69,7 +70,7 @@ class CommandTarget(Target):
             try:
                 yield deployer
             finally:
-                await deployer.close()
+                await finished(deployer.close())
 
 
 class _Deployer:

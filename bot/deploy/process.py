@@ -5,9 +5,8 @@ until it is promoted: then the front gives it its share of new connections. On a
 before was kept up.
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +14,7 @@ from typing import ClassVar
 from pydantic import Field, JsonValue
 
 from bot.deploy import output, ports, processes, public, ready, recovery, showing, state, trees
+from bot.deploy.finishing import finished
 from bot.deploy.launch import Launch, Launcher
 from bot.deploy.recipe import Recipe
 from bot.deploy.state import Memory, Slot
@@ -51,21 +51,7 @@ class ProcessTarget(Recipe):
             try:
                 yield deployer
             finally:
-                await _finished(deployer.close())
-
-
-async def _finished(work: Coroutine[object, object, None]) -> None:
-    """See the work through, also when this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
+                await finished(deployer.close())
 
 
 class _Deployer:

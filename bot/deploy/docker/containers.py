@@ -30,6 +30,11 @@ async def start(engine: Engine, name: str) -> None:
     await engine.post(f"/containers/{of(name)}/start")
 
 
+async def restart_always(engine: Engine, name: str) -> None:
+    """Have the engine start it again whenever it ends, or the machine does."""
+    await engine.post(f"/containers/{of(name)}/update", {"RestartPolicy": {"Name": "unless-stopped"}})
+
+
 async def look(engine: Engine, name: str) -> dict[str, Any] | None:
     """All that the engine knows of it; None where there is no such container."""
     try:

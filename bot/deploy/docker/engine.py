@@ -35,32 +35,38 @@ class Engine:
     def __init__(self, http: "httpx.AsyncClient") -> None:
         self._http = http
 
-    async def get(self, path: str, **query: str | int) -> Any:
+    async def get(self, path: str, /, **query: str | int) -> Any:
         """What the engine answers to a question."""
         return await self._asked("GET", path, query=query)
 
-    async def post(self, path: str, body: Any = None, **query: str | int) -> Any:
+    async def post(self, path: str, /, body: Any = None, **query: str | int) -> Any:
         """What the engine answers to an act."""
         return await self._asked("POST", path, query=query, body=body)
 
-    async def delete(self, path: str, **query: str | int) -> None:
+    async def delete(self, path: str, /, **query: str | int) -> None:
         """Take something away; what is not there is fine."""
         try:
             await self._asked("DELETE", path, query=query)
         except Gone:
             return
 
-    async def put(self, path: str, data: bytes, **query: str | int) -> None:
+    async def put(self, path: str, /, data: bytes, **query: str | int) -> None:
         """Put an archive into a container."""
         await self._asked("PUT", path, query=query, data=data, media_type="application/x-tar")
 
-    async def raw(self, path: str, **query: str | int) -> bytes:
+    async def raw(self, path: str, /, **query: str | int) -> bytes:
         """An answer that is not JSON: an archive, a log."""
         answer = await self._answer("GET", path, query=query)
         return answer.content
 
     async def progress(
-        self, path: str, *, seconds: float, data: bytes | None = None, headers: Mapping[str, str] | None = None, **query: str
+        self,
+        path: str,
+        *,
+        seconds: float,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str],
     ) -> AsyncIterator[dict[str, Any]]:
         """The lines of JSON that building or pulling prints, as they come.
 
@@ -72,7 +78,7 @@ class Engine:
         sent = {"content-type": "application/x-tar", **(headers or {})} if data is not None else dict(headers or {})
         try:
             async with self._http.stream(
-                "POST", f"/{VERSION}{path}", params=query, content=data, headers=sent, timeout=seconds
+                "POST", f"/{VERSION}{path}", params=dict(query), content=data, headers=sent, timeout=seconds
             ) as answer:
                 if answer.status_code >= 400:
                     await answer.aread()

@@ -6,7 +6,6 @@ outlast the job.
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ LISTENS = 8080
 PATIENCE = 15.0
 """Seconds that it may take to listen."""
 PROGRAM = Path(__file__).parents[1] / "front.py"
-MEMORY, BACKEND = "memory.json", "backend"
+MEMORY, FRESH, BACKEND = "memory.json", "memory.new", "backend"
 
 
 class Front:
@@ -62,14 +61,21 @@ class Front:
             DeployError: it cannot be understood.
         """
         raw = await containers.read(self.engine, self.name, f"{FOLDER}/{MEMORY}")
+        if raw is None:
+            raw = await containers.read(self.engine, self.name, f"{FOLDER}/{FRESH}")
         try:
             return Memory() if raw is None else Memory.from_json(raw, f"{self.name}:{MEMORY}")
         except FormatError as error:
             raise DeployError(f"{error}; look which container serves, then remove {self.name}") from None
 
     async def remember(self, memory: Memory) -> None:
-        """Remember, whole or not at all."""
-        await containers.write(self.engine, self.name, FOLDER, MEMORY, memory.to_json())
+        """Remember, whole or not at all.
+
+        The engine unpacks one file after the other, taking an old one away first: one of the two is always whole.
+        """
+        data = memory.to_json()
+        packed = containers.archive({FRESH: data, MEMORY: data})
+        await self.engine.put(f"/containers/{of(self.name)}/archive", packed, path=FOLDER)
 
     async def share(self, shares: Mapping[str, int]) -> None:
         """Share new connections out among the revisions at these addresses, in percent, from the next one on."""
@@ -127,12 +133,12 @@ class Front:
                 break
             await asyncio.sleep(0.02)
         said = (await containers.printed(self.engine, self.name, tail=5)).decode(errors="replace").strip()
-        raise DeployError(f"the front {self.name} does not listen on {self._address}:{LISTENS}: {said[-300:] or 'no word'}")
+        raise DeployError(
+            f"the front {self.name} does not listen on {self._address}:{LISTENS}: {said[-300:] or 'no word'}"
+        )
 
 
 def name_of(owner: str, what: str) -> str:
     """A container's name: letters that Docker takes, and the same for the same service."""
     plain = "".join(each if each.isalnum() or each in "_.-" else "-" for each in owner)
     return f"stability-proof-{plain}-{what}"
-
-

@@ -10,6 +10,7 @@ from bot.deploy import processes
 from bot.deploy.docker.engine import Engine, Gone, of
 from bot.model.errors import DeployError
 
+LABEL_COMMIT = "dev.stability-proof.commit"
 TOLD = 65_536
 """Characters of what a build printed that are kept."""
 
@@ -33,15 +34,18 @@ async def build(
     """
     archive = await _archive(repository, commit, context)
     told: list[str] = []
-    query = {"t": tag, "dockerfile": dockerfile, "rm": "1", "forcerm": "1", "labels": json.dumps({LABEL_COMMIT: commit})}
-    async for line in engine.progress("/build", seconds=seconds, data=archive, **query):
+    query = {
+        "t": tag,
+        "dockerfile": dockerfile,
+        "rm": "1",
+        "forcerm": "1",
+        "labels": json.dumps({LABEL_COMMIT: commit}),
+    }
+    async for line in engine.progress("/build", seconds=seconds, data=archive, query=query):
         if "error" in line:
             raise Unbuildable(str(line["error"]).strip()[:500], "".join(told)[-TOLD:])
         told.append(str(line.get("stream", line.get("status", ""))))
     return "".join(told)[-TOLD:]
-
-
-LABEL_COMMIT = "dev.stability-proof.commit"
 
 
 async def have(engine: Engine, image: str, *, pull: bool, seconds: float) -> None:
@@ -59,11 +63,13 @@ async def have(engine: Engine, image: str, *, pull: bool, seconds: float) -> Non
             return
     name, digest = image.partition("@")[::2]
     host, tag = (name, digest) if digest else _tagged(image)
-    async for line in engine.progress(
-        "/images/create", seconds=seconds, headers=_credentials(image), fromImage=host, tag=tag
-    ):
-        if "error" in line:
-            raise DeployError(f"the image {image} cannot be pulled: {str(line['error']).strip()[:500]}")
+    query = {"fromImage": host, "tag": tag}
+    try:
+        async for line in engine.progress("/images/create", seconds=seconds, headers=_credentials(image), query=query):
+            if "error" in line:
+                raise DeployError(str(line["error"]).strip()[:500])
+    except DeployError as error:
+        raise DeployError(f"the image {image} cannot be pulled: {error}") from None
 
 
 async def digest(engine: Engine, image: str) -> tuple[str, str]:

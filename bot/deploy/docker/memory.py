@@ -10,7 +10,8 @@ Act = Literal["deploy", "switch", "rollback", "settle"]
 class Slot(Value):
     """One revision. `container` is its name, which it has from before it is made; `address` is `host:port`, once it is up.
 
-    `image` is what it was made from, as the spec names it or as it was built; `digest` names that for good.
+    `image` is what it was made from, as the spec names it or as it was built; `digest` names that for good, and
+    `image_id` on this engine.
     """
 
     revision: str
@@ -18,7 +19,13 @@ class Slot(Value):
     image: str
     commit: str | None = None
     digest: str | None = None
+    image_id: str | None = None
     address: str | None = None
+
+    @property
+    def digest_of_image(self) -> str:
+        """What to make a container from: the very image, whatever its tag means by now."""
+        return self.image_id or self.image
 
 
 class Memory(Value):

@@ -27,13 +27,22 @@ async def own(engine: Engine) -> Own | None:
     An action's container is told by what the kernel mounts for it, and by its host name, which Docker sets to the
     first twelve digits of its id.
     """
-    for name in _names():
-        try:
-            found = await engine.get(f"/containers/{of(name)}/json")
-        except Gone:
-            continue
+    name = await own_name(engine)
+    if name is not None:
+        found = await engine.get(f"/containers/{of(name)}/json")
         networks = tuple((found.get("NetworkSettings") or {}).get("Networks") or ())
         return Own(str(found["Image"]), networks)
+    return None
+
+
+async def own_name(engine: Engine) -> str | None:
+    """What the engine knows the bot's own container by; None where it knows none."""
+    for name in _names():
+        try:
+            await engine.get(f"/containers/{of(name)}/json")
+        except Gone:
+            continue
+        return name
     return None
 
 
