@@ -1,9 +1,11 @@
 """Runs as the pipeline composes them: what the probes saw, with what deploying and moving traffic showed."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from bot.deploy.target import Deployed
 from bot.model import Evidence, Observation, Run, Subject
@@ -34,6 +36,21 @@ def with_more(run: Run, observations: Sequence[Observation], evidence: dict[str,
             "finished": now(),
         }
     )
+
+
+def read_back(run: Run, described: Mapping[str, JsonValue], redactor: Redactor) -> Run:
+    """The run with what the platform says of the candidate: its image, and whatever else is one value."""
+    plain = {key: each for key, each in described.items() if isinstance(each, str | int | float | bool)}
+    platform: dict[str, JsonValue] = {
+        key: redactor.text(each) if isinstance(each, str) else each for key, each in sorted(plain.items())
+    }
+    if not platform:
+        return run
+    subject, image = run.subject, platform.get("image")
+    changes: dict[str, object] = {"identity": {**subject.identity, "platform": platform}}
+    if subject.image is None and isinstance(image, str):
+        changes["image"] = image
+    return run.model_copy(update={"subject": subject.model_copy(update=changes)})
 
 
 def with_provenance(live: Run, stored: Run | None) -> Run:

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from bot import composing, starting
 from bot.baseline.resuming import carried_on
 from bot.deploy import trees
@@ -103,9 +105,9 @@ class _Pass:
         if isinstance(ready, str) and strategy.watch.line(self.spec.probes, self.spec.identity) is None:
             asked = strategy.watch.model_copy(update={"http": f"GET {ready}"})
             strategy = strategy.model_copy(update={"watch": asked})
-        up = previous is not None
-        way = course(strategy, deployer.abilities, previous=up)
-        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=up)
+        before = previous.subject if previous else None
+        way = course(strategy, deployer.abilities, previous=before is not None)
+        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
 
     async def _release(self, deployed: Deployed) -> str | None:
         commit = deployed.subject.commit or self.request.commit
@@ -139,10 +141,18 @@ class _Pass:
             deployed, previous = await starting.started(deployer, self.spec.strategy.starts, deployed, previous)
             self.deployed = deployed
         run = self._with_deploy(self._repeatable(run).model_copy(update={"carried": carried}), deployed)
+        run = composing.read_back(run, await self._described(deployer), self.redactor)
         run = composing.with_more(run, rollout.observations, rollout.evidence)
         if against is None or previous is None:
             return (run if self.stored else self._with_refusals(run)), self.stored
         return run, composing.with_provenance(self._with_deploy(against, previous, "baseline"), self.stored)
+
+    async def _described(self, deployer: Deployer) -> dict[str, JsonValue]:
+        try:
+            return await deployer.describe()
+        except DeployError as error:  # the verdict does not hang on it
+            self.log(f"the platform does not say what it runs: {error}")
+            return {}
 
     async def _measure(self, session: Session, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """Both phases; what earlier sessions left to this one."""
@@ -174,6 +184,9 @@ class _Pass:
             return self._judge(composing.with_more(candidate, observations, {}), baseline)
 
         await follow(rollout, deployed, verdict, baseline, judged)
+        with contextlib.suppress(DeployError):  # what is left over is found by the next pass
+            for line in await rollout.deployer.cleanup():
+                self.log(line)
         if not rollout.observations:
             return candidate, verdict
         candidate = composing.with_more(candidate, rollout.observations, rollout.evidence)

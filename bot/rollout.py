@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot import rollback
 from bot.deploy.target import Deployed, Deployer
-from bot.model import Check, Evidence, Observation, Run, Verdict
+from bot.model import Check, Evidence, Observation, Run, Subject, Verdict
 from bot.probes.rollout.watch import PROBE, RolloutWatch
 from bot.probes.session import Plan
 from bot.strategy import Course, Strategy, by_hand, decide
@@ -29,11 +29,11 @@ class Rollout:
         folder: Path,
         log: Callable[[str], None],
         *,
-        previous: bool,
+        previous: Subject | None,
     ) -> None:
         self.deployer, self.strategy, self.course = deployer, strategy, course
         self.share = 0
-        self._watches = course.moves and previous  # where nobody is served, nothing could be lost
+        self._previous = previous if course.moves else None  # where nobody is served, nothing could be lost
         self.evidence: dict[str, Evidence] = {}
         self._plan, self._folder, self._log = plan, folder, log
         self._checks: list[Check] = []
@@ -76,10 +76,13 @@ class Rollout:
                 await asyncio.sleep(self.strategy.pause if step < 100 else self.strategy.watch.after)
                 await self._look(deployed, step)
                 verdict = judge(self.observations)
-                if decide(self.strategy, verdict, step).act == "roll back":
+                act, reason = decide(self.strategy, verdict, step)
+                if act == "roll back":
                     self._log(f"at {step} % it does not hold: {verdict.rules[0]}")
                     await self._back(verdict, baseline)
                     return False
+                if reason:  # it keeps what it has, and gets the rest: two revisions are not left side by side
+                    self.say(rollback.PROBE, reason, by_hand(deployed.subject, baseline.subject if baseline else None))
             async with self._moving("settled", 100):
                 await self.deployer.settle()
         return True
@@ -95,7 +98,14 @@ class Rollout:
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
     async def _back(self, verdict: Verdict, baseline: Run | None) -> None:
-        await self._prove(rollback.PROBE, rollback.worth_repeating(verdict, baseline))
+        # what was lost while traffic moved is no probe: then the critical ones stand for it
+        probes = rollback.worth_repeating(verdict, baseline) or [
+            name for name in self._critical() if name in rollback.holding(baseline)
+        ]
+        await self._prove(rollback.PROBE, probes)
+
+    def _critical(self) -> list[str]:
+        return [name for name, each in self._plan.probes.items() if each.shown_severity() == "critical"]
 
     async def _prove(self, name: str, probes: list[str]) -> Observation:
         moving = self._moving(name, 0)
@@ -130,33 +140,48 @@ class Rollout:
 
     async def _look(self, deployed: Deployed, step: int) -> None:
         """Run the critical probes once more on the candidate, now that it has users."""
-        critical = [name for name, each in self._plan.probes.items() if each.shown_severity() == "critical"]
-        urls = await self.deployer.urls()
+        critical, urls = self._critical(), await self.deployer.urls()
         url = urls.candidate or (urls.public if step == 100 else None)
         if not critical or url is None:
             return
-        run = await rollback.again(deployed.subject.model_copy(update={"url": url}), critical, self._plan, self._folder)
-        self._checks += [rollback.held(each, run.observation(each), f"at {step} %: {each}") for each in critical]
-        self.evidence |= run.evidence
+        subject = deployed.subject.model_copy(update={"url": url})
+        for final in (False, True):  # once more before anybody loses a revision for it
+            run = await rollback.again(subject, critical, self._plan, self._folder)
+            self.evidence |= run.evidence
+            for name in [*critical]:
+                seen = run.observation(name)
+                if seen is None or seen.state == "not measured":
+                    self._log(f"at {step} %, {name} was not measured: {seen.reason if seen else 'it was not observed'}")
+                    critical.remove(name)
+                    continue
+                check = rollback.held(name, seen, f"at {step} %: {name}")
+                if check.ok or final:
+                    self._checks.append(check)
+                    critical.remove(name)
+            if not critical:
+                return
 
     @asynccontextmanager
     async def _watching(self, name: str, deployed: Deployed) -> AsyncIterator[None]:
         """Watch what users get, from before until after what is done inside."""
-        if not self._watches:
+        if self._previous is None:
             yield
             return
         public = (await self.deployer.urls()).public
-        watch = RolloutWatch(self.strategy.watch, self._plan, public, deployed.subject, self._folder, name)
+        watch = RolloutWatch(
+            self.strategy.watch, self._plan, public, deployed.subject, self._previous, self._folder, name
+        )
+        seen: Observation | None = None
         try:
             await watch.start(self.share)
             self._watch = watch
             yield
-            seen, evidence = await watch.stop()
+            seen = await watch.stop()
         finally:
             self._watch = None
+            self._watched.append(seen or watch.seen())  # what was seen until it was stopped is not lost
+            self.evidence |= watch.evidence
             await watch.close()
-        self._watched.append(seen)
-        self.evidence |= evidence
 
     @asynccontextmanager
     async def _moving(self, name: str, share: int) -> AsyncIterator[None]:

@@ -120,7 +120,7 @@ def decide(strategy: Strategy, verdict: Verdict, share: int) -> Decision:
         if share == 100:
             return Decision("settle")
         if verdict.verdict == "inconclusive" and share == 0:
-            return Decision("withhold", "nothing was shown, so users stay where they are")
+            return Decision("withhold", "nothing was shown to be worse, and not everything was measured")
         return Decision("promote")
     broken = next((each for each in verdict.findings if cannot_go_back(each)), None)
     if broken is not None:

@@ -6,6 +6,7 @@ before was kept up.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,7 +110,10 @@ class _Deployer:
 
     async def traffic(self) -> dict[str, int]:
         named = {each.port: each.revision for each in self._slots() if each is not None}
-        return {named.get(port, f"port {port}"): share for port, share in public.shares(self.home).items()}
+        found = Counter[str]()  # the same commit may be there twice
+        for port, share in public.shares(self.home).items():
+            found[named.get(port, f"port {port}")] += share
+        return dict(found)
 
     async def promote(self, percent: int) -> None:
         candidate, previous = self._slots()

@@ -261,6 +261,8 @@ def _remarks(case: _Case, spec: str, expired: tuple[Waiver, ...], findings: list
         yield "the spec has changed since the baseline was measured"
     if baseline is not None and baseline.subject.environment != candidate.subject.environment:
         yield f"the baseline is of another environment: {baseline.subject.environment}"
+    if baseline is not None and case.paired and baseline.subject.revision == candidate.subject.revision:
+        yield f"both revisions are called {candidate.subject.revision}: it was compared with itself"
     if candidate.spec != spec:
         yield "the candidate was measured by another spec than it is judged by"
     yield from drift.remarks(baseline, policy)

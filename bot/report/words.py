@@ -213,7 +213,7 @@ def exercised(verdict: Verdict) -> str:
 def watched(verdict: Verdict) -> str:
     """What users got while traffic moved, in one sentence; empty where that was not watched."""
     found = [each for each in verdict.findings if each.probe == "rollout" and each.kind == "fact" and each.after]
-    parts = [each.after for each in found if each.item.endswith((": requests", ": sockets"))]
+    parts = [each.after for kind in (": requests", ": sockets") for each in found if each.item.endswith(kind)]
     moved = [each for each in found if ": traffic at " in each.item]
     parts += [f"{each.after} at {each.item.rpartition(' at ')[2]}" for each in moved if each.status in BAD]
     if moved and moved[-1].status not in BAD:
@@ -245,7 +245,9 @@ def _restored(verdict: Verdict, probe: str, said: tuple[str, str, str]) -> tuple
     if failed:
         return False, f"{said[1]}: {', '.join(each.item for each in failed)}"
     serving = next((each.after for each in found if each.item == own[0]), None) or "the one before"
-    what = "probes that failed hold again" if probe == "rollback" else "probes hold there"
+    bad = {each.probe for each in verdict.findings if each.status in BAD}
+    failed_before = probe == "rollback" and all(each.item in bad for each in again)
+    what = "probes that failed hold again" if failed_before else "probes hold there"
     held = f": {len(again)} of {len(again)} {what}" if again else ""
     took = next((after(each) for each in found if each.item == "restored"), None)
     return True, f"{said[2]} {serving}{held}" + (f", restored in {took}" if took else "")

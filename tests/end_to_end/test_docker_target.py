@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from bot.deploy.docker import containers, engine
-from bot.deploy.docker.recovery import recover, recover_one
+from bot.deploy.docker.recovery import recover_one
 from bot.deploy.docker.target import DockerTarget
 from bot.deploy.target import DeployContext
 from bot.model.errors import DeployError
+from bot.recovering import NOTHING, recover
 from bot.safety.redact import Redactor
 from tests.end_to_end.docked import BASE, DOCKERFILE, Dock, asked, docker, gone
 
@@ -147,15 +148,26 @@ async def test_a_killed_bot_is_made_good_by_the_next_one_from_what_the_engine_ho
     assert f"{pier.named(second)} was never accepted" in pier.lines[0]
 
 
-async def test_recover_asks_the_engine(pier: Pier) -> None:
+async def test_recover_asks_the_engine(pier: Pier, tmp_path: Path) -> None:
     first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
     public = await pier.accepted(first)
     killed = pier.target().open(pier.context)
     await (await killed.__aenter__()).deploy(second)
-    lines = await recover(pier.context.state)
+    spec = pier.dock.folder / "stability.yml"
+    spec.write_text(
+        f"version: 1\nservice: {pier.service}\nenvironment: test\n"
+        f"deploy: {{docker: {{front: {BASE!r}, ready: /}}}}\nprobes: {{home: {{http: GET /}}}}\n"
+    )
+    lines = await recover(spec, tmp_path / "another", pier.dock.folder, {})
     assert lines == [f"{pier.named(second)} was never accepted: it is removed; {pier.named(first)} serves again"]
     assert asked(public)[0] == pier.named(first)
-    assert await recover(pier.context.state) == []
+    assert await recover(spec, tmp_path / "another", pier.dock.folder, {}) == [NOTHING]
+
+
+async def test_looking_at_what_was_never_deployed_leaves_nothing(pier: Pier) -> None:
+    async with pier.target().open(pier.context) as deployer:
+        assert await deployer.traffic() == {}
+    assert pier.dock.containers() == []
 
 
 async def test_only_an_accepted_revision_is_restarted_by_the_engine(pier: Pier) -> None:

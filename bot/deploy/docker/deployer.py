@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from bot.deploy import state, trees
+from bot.deploy import trees
 from bot.deploy.docker import containers, images, network, recovery
 from bot.deploy.docker.engine import Engine
 from bot.deploy.docker.front import Front, name_of
@@ -38,8 +38,6 @@ class DockerDeployer:
     @classmethod
     async def made(cls, target: DockerTarget, context: DeployContext, engine: Engine) -> "DockerDeployer":
         """Find the network, see that the front is up, and read what it remembers."""
-        home = state.home(context.state, context.service, context.environment)
-        (home / "docker").touch()  # `recover` asks the engine about whoever has this
         own = await network.own(engine)
         net = await network.chosen(engine, target.network, own)
         front = Front(engine, owner(context), net, target.front or (own.image if own else None), target.publish)

@@ -1,7 +1,6 @@
 """Finishing or reversing what is half-done on an engine: after a bot was killed, and whenever one leaves."""
 
 import asyncio
-from pathlib import Path
 
 from bot.deploy.docker import containers, network
 from bot.deploy.docker.containers import OWNER, ROLE
@@ -11,21 +10,6 @@ from bot.deploy.docker.memory import Memory, Slot, heir
 
 DRAIN = 1.0
 """Seconds that a revision without traffic is given to end the answers that it has begun, before it is sent SIGTERM."""
-
-
-async def recover(folder: Path) -> list[str]:
-    """Recover every service on the engine of this machine that was deployed with this folder for its state.
-
-    Raises:
-        DeployError: what is remembered cannot be understood.
-    """
-    from bot.deploy.docker import engine
-
-    owners = [file.parent.name for file in sorted(folder.glob("*/docker"))]
-    if not owners:
-        return []
-    async with engine.opened() as connection:
-        return [line for owner in owners for line in await recover_one(connection, owner)]
 
 
 async def recover_one(engine: Engine, owner: str) -> list[str]:
@@ -72,7 +56,9 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     memory = memory.model_copy(update={"retired": ()})
     kept = {chosen.container} if chosen else set()
     lines += await sweep(engine, front.owner, {*kept, front.name} if memory.keep else kept)
-    if memory.keep:
+    if memory.keep and memory.serving is None:  # nobody serves, and nobody did: there is nothing to remember
+        await front.remove()
+    elif memory.keep:
         await front.remember(memory)
     return memory, lines
 

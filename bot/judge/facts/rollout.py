@@ -73,7 +73,7 @@ class Seen(_Part):
     """The whole fact."""
 
     candidate: str
-    identity: bool
+    nameless: str | None
     severity: Severity
     requests: Requests | None
     phases: tuple[Phase, ...] = Field(min_length=1)
@@ -139,12 +139,12 @@ def _traffic(basis: Basis, seen: Seen) -> Iterator[Finding]:
         return
     settled = [each for each in seen.phases if each.share is not None]
     split = any(each.share not in (0, 100) for each in settled)
-    if not seen.identity and not split:
+    if seen.nameless is not None and not split:
         return  # nobody asked who answers
     if not any(each.candidate or each.others for each in settled):
         if all(each.lost == each.sent for each in settled):
             return  # nobody answered at all, which is said of the requests
-        reason = f"no answer to {seen.requests.what} names its revision" if seen.identity else "there is no `identity`"
+        reason = seen.nameless or f"no answer to {seen.requests.what} names its revision"
         remedy = "say how a revision names itself (`identity:`), and watch a request that does"
         yield basis.finding(
             "traffic",

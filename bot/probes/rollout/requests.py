@@ -16,6 +16,8 @@ DEADLINE = 5.0
 """Seconds after which a request that has no answer is lost."""
 AHEAD = 0.1
 """Seconds by which a request is handed to the engine before its planned time."""
+LATE = 0.5
+"""Seconds by which we may have been late ourselves with a request that has no answer; more is no fault of the service."""
 FAILED = 500
 """From this status on a user's request has failed: what is below is an answer."""
 
@@ -73,7 +75,8 @@ class Stream:
         try:
             answer = await self._context.time(self._request, DEADLINE, planned)
         except Unanswered as error:
-            self.sent.append(Sent(planned, None, None, str(error), ours=error.failure in OURS))
+            ours = error.failure in OURS or getattr(error, "late", 0.0) > LATE
+            self.sent.append(Sent(planned, None, None, str(error), ours=ours))
         except Unmeasurable as error:
             self.sent.append(Sent(planned, None, None, str(error), ours=True))
         else:

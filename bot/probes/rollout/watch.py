@@ -42,9 +42,10 @@ class RolloutWatch:
     """Watches the public URL. `candidate` is the revision whose share is counted; `name` says on what occasion."""
 
     def __init__(
-        self, settings: Watch, plan: Plan, url: str, candidate: Subject, folder: Path, name: str = "promotion"
+        self, settings: Watch, plan: Plan, url: str, candidate: Subject, previous: Subject, folder: Path, name: str
     ) -> None:
         self.name = name
+        self._nameless = _nameless(plan, candidate, previous)
         self.settings = settings
         self.candidate = candidate
         self._plan = plan
@@ -85,7 +86,12 @@ class RolloutWatch:
         yield
         self._moves.append(Move(name, share, began, time.perf_counter()))
 
-    async def stop(self) -> tuple[Observation, dict[str, Evidence]]:
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """The evidence behind what was seen."""
+        return dict(self._context.evidence)
+
+    async def stop(self) -> Observation:
         """Watch for a while longer, end, and say what was seen. Sockets that are closed are given time to come back."""
         await asyncio.sleep(self.settings.after)
         if self._sockets is not None:
@@ -97,7 +103,7 @@ class RolloutWatch:
             await self._stream.stop()
         seen = self.seen(open_after)
         await self.close()
-        return seen, dict(self._context.evidence)
+        return seen
 
     async def close(self) -> None:
         """End, whatever is under way."""
@@ -113,7 +119,7 @@ class RolloutWatch:
         sent = sorted(self._stream.sent, key=lambda each: each.planned) if self._stream else []
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
-            "identity": self._plan.identity is not None,
+            "nameless": self._nameless,
             "severity": self.settings.severity,
             "requests": self._requests(sent),
             "phases": [*self._phases(sent)],
@@ -130,7 +136,7 @@ class RolloutWatch:
 
     def _who(self, answer: "Answer") -> str | None:
         identity = self._plan.identity
-        if identity is None:
+        if identity is None or self._nameless is not None:
             return None
         if identity.header is not None:
             return answer.header(identity.header)
@@ -151,17 +157,18 @@ class RolloutWatch:
 
     def _phases(self, sent: "Sequence[Sent]") -> list[JsonValue]:
         """Each move, and the time after it until the next, in which the candidate has its share."""
-        found: list[JsonValue] = []
+        starts: list[tuple[float, str, int | None]] = []
         for index, move in enumerate(self._moves):
-            settled = move.ended + self.settings.grace if index else move.ended
-            until = self._moves[index + 1].began if index + 1 < len(self._moves) else float("inf")
             if index:
-                found.append(self._phase(move.name, None, sent, move.began, min(settled, until)))
-            found.append(self._phase(move.name, move.share, sent, settled, until))
-        return found
+                starts.append((move.began, move.name, None))
+            starts.append((move.ended + (self.settings.grace if index else 0.0), move.name, move.share))
+        inside: list[list[Sent]] = [[] for _ in starts]
+        for each in sent:
+            if not each.ours:
+                inside[_phase_of(each, [start for start, _, _ in starts])].append(each)
+        return [self._phase(name, share, those) for (_, name, share), those in zip(starts, inside, strict=True)]
 
-    def _phase(self, name: str, share: int | None, sent: "Sequence[Sent]", began: float, ended: float) -> JsonValue:
-        inside = [each for each in sent if began <= each.planned < ended and not each.ours]
+    def _phase(self, name: str, share: int | None, inside: "Sequence[Sent]") -> JsonValue:
         answered = [each for each in inside if each.lost is None]
         named = Counter(each.who for each in answered if each.who is not None)
         ours = sum(times for who, times in named.items() if self._witness.is_ours(who))
@@ -204,6 +211,26 @@ class RolloutWatch:
             words = [(word or "").replace('"', "'").replace("\n", " ") for word in (each.who, each.lost)]
             lines.append(f'{(each.planned - self._began) * 1000:.1f},{took},"{words[0]}","{words[1]}"')
         return "\n".join(lines) + "\n"
+
+
+def _phase_of(sent: "Sent", starts: Sequence[float]) -> int:
+    """In which part of the time a request was: the one that it began in, or the next move, if it was not over by then.
+
+    A move that begins before the last one's grace is over leaves no time in between.
+    """
+    began = max((index for index, start in enumerate(starts) if start <= sent.planned), default=0)
+    over = sent.planned + (sent.took or 0.0)
+    settled = began % 2 == 0
+    return began + 1 if settled and began + 1 < len(starts) and over >= starts[began + 1] else began
+
+
+def _nameless(plan: Plan, candidate: Subject, previous: Subject) -> str | None:
+    """Why nobody can tell the two revisions' answers apart, in words; None where their names do."""
+    if plan.identity is None:
+        return "the spec has no `identity`"
+    if Witness(plan.identity, candidate).is_ours(previous.revision):
+        return f"both revisions are called {candidate.revision}"
+    return None
 
 
 def _ended(code: int, those: "Sequence[Closed]") -> JsonValue:
