@@ -15,6 +15,7 @@ from typing import ClassVar
 from pydantic import Field, JsonValue
 
 from bot.deploy import output, ports, processes, public, ready, recovery, showing, state, trees
+from bot.deploy.finishing import finished
 from bot.deploy.launch import Launch, Launcher
 from bot.deploy.recipe import Recipe
 from bot.deploy.state import Memory, Slot
@@ -51,7 +52,7 @@ class ProcessTarget(Recipe):
             try:
                 yield deployer
             finally:
-                await recovery.seen_through(deployer.close())
+                await finished(deployer.close())
 
 
 class _Deployer:

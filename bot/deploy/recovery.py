@@ -1,7 +1,7 @@
 """Finishing or reversing what is half-done: after a bot was killed, and whenever one leaves."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from bot.deploy import launch, ports, processes, public, state, trees
@@ -134,17 +134,3 @@ def _said(memory: Memory, chosen: Slot | None) -> list[str]:
         return [f"{candidate.revision} {why}: it serves now"]
     after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
     return [f"{candidate.revision} was never accepted: it is stopped; {after}"]
-
-
-async def seen_through(work: Coroutine[object, object, None]) -> None:
-    """See the work through, also when this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -81,6 +81,19 @@ def async_client(
     )
 
 
+def socket_client(path: str, *, timeout: float = 30.0) -> httpx.AsyncClient:
+    """A client that speaks to a socket of this machine."""
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=path),
+        base_url="http://socket",
+        timeout=_timeout(timeout),
+        headers={"user-agent": USER_AGENT},
+        cookies=_no_cookies(),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
 def client(
     base_url: str = "", *, timeout: float = 30.0, headers: Mapping[str, str] | None = None, link_local: bool = False
 ) -> httpx.Client:
