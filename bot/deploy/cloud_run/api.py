@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from bot.deploy.cloud_run.refusals import Unsure, refused
+from bot.deploy.cloud_run.refusals import Refused, Unsure, refused
 from bot.deploy.cloud_run.tokens import Tokens
 from bot.model.errors import DeployError
 
@@ -80,11 +80,20 @@ class Api:
         return _object(f"POST {path}", *await self._tried("POST", path, None, body, again=BUSY))
 
     async def operation(self, operation: Mapping[str, Any]) -> dict[str, Any]:
-        """The operation as it is now; done, once the API has forgotten it: the service itself says what came of it."""
+        """The operation as it is now.
+
+        One that the API has forgotten, or that we may not read (the role was given on the service alone, and operations
+        belong to the project), counts as done: the service itself says what came of it.
+        """
         name = operation.get("name")
         if operation.get("done") or not isinstance(name, str) or not name:
             return dict(operation)
-        return await self.get(f"/v2/{quote(name)}") or {"done": True}
+        try:
+            return await self.get(f"/v2/{quote(name)}") or {"done": True}
+        except Refused as error:
+            if error.status != 403:
+                raise
+            return {"done": True}
 
     async def _tried(
         self,

@@ -209,6 +209,16 @@ async def test_a_missing_role_is_named(ground: Ground, message: str, role: str) 
     assert (ground.shares(), ground.tags(), ground.marks()) == ({old: 100}, {}, {})
 
 
+async def test_operations_that_may_not_be_read_are_no_trouble(ground: Ground) -> None:
+    ground.stable()
+    ground.google.fault("GET", "operations", status=403, times=99, message="Permission 'run.operations.get' denied")
+    ground.google.troubles.slow = 0.2
+
+    candidate = await deployed(ground, 50)
+
+    assert ground.shares() == {candidate.subject.revision: 100}
+
+
 async def test_a_wrong_token_is_said_to_be(ground: Ground) -> None:
     with pytest.raises(DeployError, match=r"answered 401 .*; the access token is wrong or has expired") as failed:
         await deployed(ground, token="ya29.another")
