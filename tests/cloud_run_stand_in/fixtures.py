@@ -112,10 +112,13 @@ class Ground:
 
     def shares(self) -> dict[str, int]:
         """The traffic as the platform gives it."""
+        service = self.service()
+        latest = service.get("latestReadyRevision", "").rpartition("/")[2]
         found: dict[str, int] = {}
-        for each in self.service().get("trafficStatuses", ()):
+        for each in service.get("trafficStatuses", ()):
             if each.get("percent"):
-                found[each["revision"]] = found.get(each["revision"], 0) + each["percent"]
+                name = each.get("revision", latest)
+                found[name] = found.get(name, 0) + each["percent"]
         return found
 
     def tags(self) -> dict[str, str]:

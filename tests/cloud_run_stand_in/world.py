@@ -329,7 +329,10 @@ def shown(raw: Json) -> Json:
         if key in ("generation", "observedGeneration"):
             made[key] = str(value)
         elif key in ("trafficStatuses", "traffic"):
-            made[key] = [{k: v for k, v in each.items() if v not in (0, "")} for each in value]
+            made[key] = [
+                {k: v for k, v in each.items() if v not in (0, "") and (k, each["type"]) != ("revision", LATEST)}
+                for each in value
+            ]
         else:
             made[key] = copy.deepcopy(value)
     return made

@@ -103,9 +103,10 @@ class Acts:
             notes.remember(self.home, note)
         pause = api.Pauses(api.PAUSE, api.LONGEST_PAUSE)
         doubt: DeployError | None = None
+        wanted: Shares = ()
         for _ in range(TRIES):
             service = await self.here()
-            if doubt is not None and self._done(service, note):
+            if isinstance(doubt, Unsure) and self._done(service, note, wanted):
                 return self._wrote(note, service.asked(), {})
             self.adopt(service)
             self._see_to_it_that_it_is_ours(service, heed)
@@ -160,7 +161,7 @@ class Acts:
                 return self._wrote(note, {note.candidate or "": 100}, operation)
             service = await self.read()
             if service is not None:
-                if self._done(service, note):
+                if self._done(service, note, ()):
                     return self._wrote(note, service.asked(), {})
                 raise DeployError(f"somebody else created {name} while we were about to; run again to deploy beside it")
             await pause.pass_by(time.monotonic() + api.PATIENCE)
@@ -231,13 +232,12 @@ class Acts:
             )
         return service
 
-    def _done(self, service: Service, note: Note | None) -> bool:
-        """Was the act done, though no answer said so?"""
-        try:
-            theirs = notes.on_platform(service.annotations)
-        except DeployError:
-            return False
-        return theirs is None if note is None else theirs is not None and theirs.step == note.step
+    def _done(self, service: Service, note: Note | None, wanted: Shares) -> bool:
+        """Was the act done, though no answer said so? Its note shows it, or the traffic where it takes the note away."""
+        theirs = notes.on_platform(service.annotations)
+        if note is None:
+            return theirs is None and service.traffic == wanted
+        return theirs is not None and theirs.step == note.step
 
     def _wrote(self, note: Note | None, asked: dict[str, int], operation: dict[str, Any]) -> dict[str, Any]:
         self.note, self.shares = note, asked

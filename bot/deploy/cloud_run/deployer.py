@@ -15,7 +15,7 @@ from bot.deploy.cloud_run.note import FOLLOWS, Note
 from bot.deploy.cloud_run.recovery import make_good
 from bot.deploy.cloud_run.refusals import REASONS, advice
 from bot.deploy.cloud_run.seen import Seen
-from bot.deploy.cloud_run.service import NOTHING_OF_THE_SERVICE, Revision, Service, described, ready_checks
+from bot.deploy.cloud_run.service import NOTHING_OF_THE_SERVICE, Revision, Service, ready_checks
 from bot.deploy.cloud_run.sharing import Sharing
 from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.cloud_run.traffic import Share
@@ -111,13 +111,16 @@ class CloudRun:
     async def deploy(self, commit: str | None) -> Deployed:
         """As `Deployer.deploy`: a new revision with a tag and 0 % of the traffic; all of it where there is no other.
 
+        After a rollback the same commit is the same revision: it gets its tag again.
+
         Raises:
             DeployError: the platform refused; the traffic is as it was.
         """
-        if self.candidate is not None:
+        if self.candidate is not None and not self.over:
             raise DeployError(f"{self.candidate} is on trial already; accept it or roll it back first")
         full = await self._named(commit)
         name = self._name(full)
+        again, self.over = self.ready and name == self.candidate, False
         service = await self.acts.read()
         template.filled(self.target.image, full)
         began = time.perf_counter()
@@ -134,7 +137,9 @@ class CloudRun:
             if self.acts.note is None:
                 self.acts.took_in(service)
             self.candidate = name
-            operation = await self.acts.change(note, lambda each: self.sharing.promoted(each, note, 0), template=made)
+            operation = await self.acts.change(
+                note, lambda each: self.sharing.promoted(each, note, 0), template=None if again else made
+            )
         percent = sharing.wanted(note, 0)[name] if not note.before else 0
         ended = await self.acts.ended(
             operation,
@@ -144,7 +149,10 @@ class CloudRun:
         took = (time.perf_counter() - began) * 1000
         revision = await self.acts.revision(name) or Revision({"name": name})
         self.ready = ended.failure is None
-        failure = None if ended.failure is None else await self._failed(ended, revision)
+        failure = None
+        if ended.failure is not None:
+            del self._names[full]  # a name stands for one try
+            failure = await self._failed(ended, revision)
         return self.seen.candidate(ended.service, revision, full, percent, took, failure)
 
     async def urls(self) -> Urls:
@@ -181,7 +189,7 @@ class CloudRun:
             raise DeployError("nothing is deployed yet that could be described")
         revision = await self.acts.revision(self.candidate)
         service = await self.acts.here()
-        return described(service, revision or Revision({"name": self.candidate}), service.url(self.target.new_tag))
+        return self.seen.described(service, revision or Revision({"name": self.candidate}))
 
     async def logs(self, since: float) -> bytes:
         """As `Deployer.logs`."""

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from bot.deploy.cloud_run.note import COMMIT
 from bot.deploy.cloud_run.service import Revision, Service, described, kept, ready_checks
 from bot.deploy.cloud_run.target import CloudRunTarget
@@ -92,8 +94,20 @@ class Seen:
         )
         return Deployed(subject, observation, public, evidence)
 
+    def described(self, service: Service, revision: Revision) -> dict[str, JsonValue]:
+        """What is worth knowing of a revision, without secrets."""
+        return {
+            key: self._redacted(each)
+            for key, each in described(service, revision, service.url(self.target.new_tag)).items()
+        }
+
+    def _redacted(self, value: JsonValue) -> JsonValue:
+        if isinstance(value, dict):
+            return {key: self._redacted(each) for key, each in value.items()}
+        return self.context.redactor.text(value) if isinstance(value, str) else value
+
     def _fact(self, service: Service, revision: Revision) -> Fact:
-        return Fact(id="target", kind="target", value=described(service, revision, service.url(self.target.new_tag)))
+        return Fact(id="target", kind="target", value=self.described(service, revision))
 
     def _evidence(self, service: Service, revision: Revision) -> Evidence:
         """What the platform answered, without the values of variables."""

@@ -31,6 +31,8 @@ class CloudRunTarget(Target):
     """A service on Google Cloud Run."""
 
     kind: ClassVar[str] = "cloud_run"
+    lasts: ClassVar[bool] = False
+    """The candidate's own address goes with its tag."""
 
     project: str = Field(pattern=r"^[a-z][a-z0-9:.-]{3,61}[a-z0-9]$")
     """The project's id."""

@@ -1,6 +1,7 @@
 """An access token: from the spec, the environment, the metadata server, or gcloud, in this order."""
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -91,8 +92,11 @@ class Tokens:
         try:
             async with asyncio.timeout(GCLOUD):
                 out, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
+        except (TimeoutError, asyncio.CancelledError) as ended:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
-            return None
+            if isinstance(ended, TimeoutError):
+                return None
+            raise
         return out.decode(errors="replace").strip() if process.returncode == 0 else None

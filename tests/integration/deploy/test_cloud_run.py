@@ -103,6 +103,26 @@ async def test_a_rollback_gives_all_back_and_pins_it(ground: Ground) -> None:
     assert ground.marks() == {}
 
 
+async def test_a_rehearsed_rollback_brings_the_same_revision_up_again(ground: Ground) -> None:
+    old = ground.stable()
+
+    async with ground.target().open(ground.context()) as deployer:
+        await deployer.previous(None)
+        new = (await deployer.deploy(COMMIT)).subject.revision
+        await deployer.promote(100)
+        await deployer.rollback()
+        again = await deployer.deploy(COMMIT)
+
+        assert (again.subject.revision, again.observation.state) == (new, "measured")
+        assert await deployer.traffic() == {old: 100}
+        await deployer.promote(100)
+        await deployer.settle()
+
+    assert ground.shares() == {new: 100}
+    assert ground.service()["traffic"] == [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
+    assert ground.marks() == {}
+
+
 async def test_leaving_without_a_verdict_gives_all_back(ground: Ground) -> None:
     old = ground.stable()
 

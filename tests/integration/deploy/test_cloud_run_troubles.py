@@ -165,6 +165,18 @@ async def test_an_act_that_was_done_though_no_answer_came_is_not_done_twice(grou
     assert len([path for path in patches if "template" in path]) == 1
 
 
+@pytest.mark.parametrize("status", [409, 503])
+async def test_taking_the_tags_away_is_tried_until_it_is_done(ground: Ground, status: int) -> None:
+    ground.stable()
+
+    async with ground.target().open(ground.context()) as deployer:
+        await deployer.deploy(COMMIT)
+        await deployer.settle()
+        ground.google.fault("PATCH", "shop", status=status)
+        assert len(await deployer.cleanup()) == 2
+        assert ground.tags() == {}
+
+
 async def test_a_creation_whose_answer_was_lost_is_not_done_twice(ground: Ground) -> None:
     ground.google.fault("POST", "services", after_effect=True, status=503)
 
@@ -302,6 +314,22 @@ async def test_a_revision_that_never_becomes_ready_is_broken_in_the_platforms_ow
     assert restored.observation.state == "measured"
     assert (ground.shares(), ground.tags()) == ({old: 100}, {})
     assert ask(ground.service()["uri"]) == old
+
+
+async def test_one_that_never_was_ready_can_be_tried_again_under_another_name(ground: Ground) -> None:
+    ground.stable()
+    ground.google.troubles.condition = ("CONTAINER_MISSING", "It cannot be.")
+
+    async with ground.target().open(ground.context()) as deployer:
+        failed = await deployer.deploy(COMMIT)
+        await deployer.rollback()
+        ground.google.troubles.condition = None
+        candidate = await deployer.deploy(COMMIT)
+        await deployer.settle()
+
+    assert (failed.observation.state, candidate.observation.state) == ("broken", "measured")
+    assert candidate.subject.revision != failed.subject.revision
+    assert ground.shares() == {candidate.subject.revision: 100}
 
 
 async def test_after_one_that_never_was_ready_the_next_is_deployed_as_ever(ground: Ground) -> None:
