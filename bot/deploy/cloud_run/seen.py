@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from bot.deploy.cloud_run.note import COMMIT
-from bot.deploy.cloud_run.service import Revision, Service, described, kept, ready_checks
+from bot.deploy.cloud_run.service import SETTINGS, Revision, Service, described, kept, ready_checks
 from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.target import DeployContext, Deployed, Evidence
 from bot.model import Fact, Observation, Series, Subject, digest
@@ -39,7 +39,7 @@ class Seen:
             remedy=f"read what it printed: {at}" if reason and at else None,
             checks=tuple(each.model_copy(update={"evidence": first}) for each in checks),
             series=(start_up,) if reason is None else (),
-            facts=(self._fact(service, revision),),
+            facts=self._facts(service, revision),
             notes=tuple(evidence),
         )
         return self._deployed(service, revision, commit, self.target.new_tag, observation, evidence)
@@ -59,7 +59,7 @@ class Seen:
             title="Deploy",
             state="measured" if wrong is None else "broken",
             reason=wrong and self.context.redactor.text(f"{revision.name} does not serve: {wrong}"),
-            facts=(self._fact(service, revision),),
+            facts=self._facts(service, revision),
             notes=tuple(evidence),
         )
         return self._deployed(service, revision, revision.commit(COMMIT), self.target.old_tag, observation, evidence)
@@ -106,8 +106,14 @@ class Seen:
             return {key: self._redacted(each) for key, each in value.items()}
         return self.context.redactor.text(value) if isinstance(value, str) else value
 
-    def _fact(self, service: Service, revision: Revision) -> Fact:
-        return Fact(id="target", kind="target", value=self.described(service, revision))
+    def _facts(self, service: Service, revision: Revision) -> tuple[Fact, ...]:
+        """Where it is, and how it is configured: only what is the same from one deploy to the next, unless changed."""
+        said = self.described(service, revision)
+        place = {"kind": self.target.kind, "project": self.target.project, "region": self.target.region}
+        return (
+            Fact(id="target", kind="target", value={**place, "service": self.target.service}),
+            Fact(id="configuration", kind="configuration", value={key: said[key] for key in SETTINGS if key in said}),
+        )
 
     def _evidence(self, service: Service, revision: Revision) -> Evidence:
         """What the platform answered, without the values of variables."""

@@ -16,6 +16,22 @@ FAILED = "CONDITION_FAILED"
 NOTHING_OF_THE_SERVICE = frozenset({"MIN_INSTANCES_NOT_PROVISIONED", "ACTIVE_REVISION_LIMIT_REACHED"})
 """Reasons of a revision that speak of limits of the platform."""
 
+SETTINGS = (
+    "cpu",
+    "memory",
+    "cpu_idle",
+    "startup_cpu_boost",
+    "min_instances",
+    "max_instances",
+    "concurrency",
+    "timeout",
+    "session_affinity",
+    "service_account",
+    "execution_environment",
+    "ingress",
+)
+"""What is described of a revision that somebody chose, and that the next one has too."""
+
 
 @dataclass(frozen=True)
 class Status:

@@ -236,9 +236,29 @@ async def test_a_revision_is_described_with_its_digest_and_limits(ground: Ground
     assert {key: said[key] for key in wanted} == wanted
     assert str(said["digest"]).startswith("sha256:")
     assert said["tags"] == {"sp-new": deployed.subject.revision, "sp-old": "shop-00001-old"}
-    [fact] = deployed.observation.facts
-    assert isinstance(fact.value, dict)
-    assert fact.value["revision"] == deployed.subject.revision
+    place, configuration = deployed.observation.facts
+    where = {"project": "proj-1", "region": "europe-west1", "service": "shop"}
+    assert place.value == where | {"kind": "cloud_run"}
+    assert isinstance(configuration.value, dict)
+    assert {key: configuration.value[key] for key in ("cpu", "memory", "timeout")} == {
+        "cpu": "2",
+        "memory": "1Gi",
+        "timeout": "90s",
+    }
+
+
+async def test_the_facts_of_two_deploys_differ_in_what_was_changed_alone(ground: Ground) -> None:
+    ground.stable()
+
+    async def facts(**keys: object) -> tuple[object, ...]:
+        async with ground.target(**keys).open(ground.context()) as deployer:
+            found = (await deployer.deploy(COMMIT)).observation.facts
+            await deployer.settle()
+        return found
+
+    first = await facts()
+    assert await facts() == first
+    assert await facts(memory="2Gi") != first
 
 
 async def test_what_the_service_is_configured_with_is_kept_and_its_variables_are_no_evidence(ground: Ground) -> None:
