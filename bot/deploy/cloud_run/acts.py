@@ -130,7 +130,7 @@ class Acts:
                 if error.status != 409 or "different configuration" in str(error):
                     raise
                 doubt = error
-                self.log("somebody else changed the service at the same moment: it is read again")
+                self.log("the service was changed at the same moment: it is read again")
             else:
                 return self._wrote(note, asked, operation)
             await pause.pass_by(time.monotonic() + api.PATIENCE)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from bot.deploy import trees
-from bot.deploy.cloud_run import logs, sharing, template, traffic
+from bot.deploy.cloud_run import logs, planning, sharing, template, traffic
 from bot.deploy.cloud_run import note as notes
 from bot.deploy.cloud_run.acts import Acts, Ended, refused_by_platform
 from bot.deploy.cloud_run.api import Api
@@ -65,30 +65,7 @@ class CloudRun:
     async def plan(self, commit: str | None) -> Intent:
         """As `Deployer.plan`."""
         full = await self._named(commit)
-        name = self._name(full)
-        lines = [
-            f"{self.target.service} in {self.target.project}, {self.target.region}",
-            f"image {template.filled(self.target.image, full)}",
-        ]
-        service = await self.acts.read()
-        if service is None:
-            lines.append("it is not there yet: it is created, and this first revision has all of its traffic")
-            return Intent(name, None, tuple(lines))
-        template.made(service.template, self.target, name, full)  # says now what cannot be done
-        serving = traffic.largest(service.percents())
-        if serving and not service.follows_latest():
-            lines.append(
-                f"its traffic is pinned to {serving}: whoever deploys and only waits for the service to be healthy "
-                "leaves the new revision with 0 %"
-            )
-        lines += [
-            f"the tag {each.tag} is left on {each.revision or 'the latest revision'} from before, and is moved"
-            for each in service.traffic
-            if each.tag in (self.target.new_tag, self.target.old_tag)
-        ]
-        if "INTERNAL" in service.ingress:
-            lines.append(f"its ingress is {service.ingress}: it cannot be reached from outside of its network")
-        return Intent(name, serving, tuple(lines))
+        return planning.intent(self.target, await self.acts.read(), self._name(full), full)
 
     async def previous(self, commit: str | None) -> Deployed | None:
         """As `Deployer.previous`: the revision with the most traffic, which gets an address of its own by a tag."""
@@ -211,6 +188,7 @@ class CloudRun:
             None, lambda each: self.sharing.accepted(each, note), annotations={FOLLOWS: None}
         )
         self.over = True
+        self._names.clear()  # the same commit once more would be another revision
         await self.acts.moved(operation, {self.candidate: 100})
 
     async def cleanup(self) -> list[str]:

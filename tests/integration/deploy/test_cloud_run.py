@@ -257,7 +257,7 @@ async def test_the_facts_of_two_deploys_differ_in_what_was_changed_alone(ground:
         return found
 
     first = await facts()
-    assert await facts() == first
+    assert await facts() == first  # another revision of the same commit
     assert await facts(memory="2Gi") != first
 
 
