@@ -71,10 +71,11 @@ class StandIn:
         after_effect: bool = False,
         drop: bool = False,
         retry_after: int | None = None,
+        hang: float = 0.0,
     ) -> Fault:
         """Let the next requests that fit be answered like this."""
         body = refusal_body(status, STATUSES.get(status, "UNKNOWN"), message) if status else None
-        fault = Fault(method, re.compile(path), times, status, after_effect, retry_after, 0.0, drop, body, skip)
+        fault = Fault(method, re.compile(path), times, status, after_effect, retry_after, hang, drop, body, skip)
         self._faults.add(fault)
         return fault
 
@@ -115,6 +116,8 @@ class StandIn:
                 status, answer = 401, refusal_body(401, "UNAUTHENTICATED", message)
             else:
                 status, answer = self._done(method, path, body)
+        if fault is not None and fault.hang:
+            self._stopping.wait(fault.hang)
         if fault is not None and instead:
             if fault.drop:
                 return None

@@ -1,5 +1,6 @@
 """A bot that is killed before, or just after, any of its acts: the next one, on another machine, makes it good first."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
@@ -113,6 +114,30 @@ async def test_a_rollback_that_was_interrupted_is_made(ground: Ground, change: i
         assert await deployer.traffic() == {old: 100}
 
     assert (ground.tags(), KEY in ground.marks()) == ({}, False)
+
+
+@pytest.mark.parametrize("change", range(3), ids=["deploy", "promote", "settle"])
+async def test_one_that_is_cancelled_while_a_change_is_under_way_gives_back_what_was_done(
+    ground: Ground, change: int
+) -> None:
+    old = ground.stable()
+    ground.google.fault("PATCH", "shop", after_effect=True, status=None, hang=30, skip=change)
+
+    async def deploys() -> None:
+        async with ground.target().open(ground.context()) as deployer:
+            await deployer.deploy(COMMIT)
+            await deployer.promote(40)
+            await deployer.settle()
+
+    task = asyncio.create_task(deploys())
+    act = ("deploy", "promote", "settle")[change]
+    while f'"act":"{act}"' not in ground.marks().get(KEY, ""):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert (ground.shares(), ground.tags(), KEY in ground.marks()) == ({old: 100}, {}, False)
 
 
 async def test_one_that_was_killed_at_a_first_deploy_leaves_what_there_is(ground: Ground) -> None:
