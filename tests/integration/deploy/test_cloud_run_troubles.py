@@ -106,6 +106,20 @@ async def test_a_bot_that_was_taken_over_from_stops_and_touches_nothing(ground: 
     assert name.startswith("shop-bbbbbbb")
 
 
+async def test_a_bot_that_is_through_does_not_clean_up_after_the_next(ground: Ground) -> None:
+    ground.stable()
+
+    async with ground.target().open(ground.context("here")) as first:
+        await first.deploy(COMMIT)
+        await first.rollback()
+        async with ground.target().open(ground.context("there")) as second:
+            new = (await second.deploy("b" * 40)).subject.revision
+            assert await first.cleanup() == []
+            assert ground.tags()["sp-new"] == new
+            await second.promote(10)
+            await second.settle()
+
+
 async def test_a_note_that_is_none_of_ours_is_not_guessed_at(ground: Ground) -> None:
     ground.stable()
     ground.google.act("PATCH", f"{PATH}?updateMask=annotations", {"annotations": {KEY: '{"act": "dance"}'}})
@@ -128,7 +142,17 @@ async def test_a_deploy_of_somebody_else_that_is_under_way_is_waited_for(ground:
 # ── an API that is busy, or down, or says no
 
 
-async def test_a_busy_api_is_asked_again_and_no_sooner_than_it_says(ground: Ground) -> None:
+async def test_a_busy_api_is_asked_no_sooner_than_it_says(ground: Ground) -> None:
+    ground.stable()
+    ground.google.fault("PATCH", "shop", status=429, retry_after=1)
+
+    async with ground.target().open(ground.context()) as deployer:
+        began = time.monotonic()
+        await deployer.previous(None)
+        assert time.monotonic() - began >= 1
+
+
+async def test_a_busy_api_is_asked_again(ground: Ground) -> None:
     ground.stable()
     ground.google.fault("PATCH", "shop", status=429, times=2, retry_after=0)
     ground.google.fault("GET", "shop", status=503, times=3)
@@ -299,7 +323,8 @@ async def test_a_revision_that_never_becomes_ready_is_broken_in_the_platforms_ow
     async with ground.target(image=image).open(ground.context()) as deployer:
         await deployer.previous(None)
         candidate = await deployer.deploy(COMMIT)
-        assert ground.tags() == {"sp-old": old}
+        assert [each.get("tag") for each in ground.service()["traffic"]] == [None, "sp-old"]
+        assert ground.service()["conditions"][0]["state"] == "CONDITION_SUCCEEDED"  # the route's
         await deployer.settle()
         with pytest.raises(DeployError, match="no candidate is on trial"):
             await deployer.promote(10)

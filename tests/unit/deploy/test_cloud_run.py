@@ -111,6 +111,13 @@ def test_every_act_asks_for_a_whole_and_keeps_others_tags_and_the_previous_revis
     assert RULES.accepted(service, note)[0].revision == (None if note.followed else "new")
 
 
+def test_a_candidate_that_is_not_the_newest_any_more_is_accepted_by_its_name() -> None:
+    note = Note(bot="bot", act="settle", candidate="shop-2", followed=True)
+
+    assert RULES.accepted(a_service(latestCreatedRevision="a/revisions/shop-3"), note)[0].revision == "shop-2"
+    assert RULES.accepted(a_service(latestCreatedRevision="a/revisions/shop-2"), note)[0].revision is None
+
+
 @given(services())
 def test_a_look_moves_nothing(service: Service) -> None:
     note = RULES.found(service, "bot", None)
