@@ -77,7 +77,7 @@ def tags(shares: Shares) -> Shares:
 def split(before: Mapping[str, int], candidate: str, percent: int) -> dict[str, int]:
     """The candidate gets `percent`, and those before share the rest as they shared all of it.
 
-    Whole percentages by the largest remainder; whoever has the most is served first, so that it never goes without as
+    Whole percentages by the largest remainder (Hamilton's method), so that whoever has the most never goes without as
     long as there is a rest. Nobody before: the candidate has it all.
 
     >>> split({"a": 90, "b": 10}, "c", 50)
@@ -93,9 +93,7 @@ def split(before: Mapping[str, int], candidate: str, percent: int) -> dict[str, 
     ranked = sorted(others, key=lambda name: (-others[name], name))
     given = {name: rest * others[name] // whole for name in ranked}
     left = rest - sum(given.values())
-    by_remainder = sorted(ranked, key=lambda name: -(rest * others[name] % whole))
-    first = [ranked[0]] if rest and not given[ranked[0]] else []
-    for name in [*first, *(each for each in by_remainder if each not in first)][:left]:
+    for name in sorted(ranked, key=lambda name: -(rest * others[name] % whole))[:left]:
         given[name] += 1
     return {name: share for name, share in {candidate: percent, **given}.items() if share}
 
