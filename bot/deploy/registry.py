@@ -1,5 +1,6 @@
 """The targets, by the key that names them in the spec."""
 
+from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.command import CommandTarget
 from bot.deploy.docker.target import DockerTarget
 from bot.deploy.process import ProcessTarget
@@ -7,6 +8,7 @@ from bot.deploy.target import Target
 from bot.deploy.url import UrlTarget
 
 TARGETS: dict[str, type[Target]] = {
+    "cloud_run": CloudRunTarget,
     "command": CommandTarget,
     "docker": DockerTarget,
     "process": ProcessTarget,

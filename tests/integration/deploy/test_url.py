@@ -70,7 +70,8 @@ def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
 
 
 def test_the_targets_are_known_by_their_keys() -> None:
-    assert {key: target.kind for key, target in TARGETS.items()} == {"process": "process", "url": "url"}
+    assert {key: target.kind for key, target in TARGETS.items()} == {key: key for key in TARGETS}
+    assert {"process", "url"} <= set(TARGETS)
 
 
 async def test_the_traffic_of_what_is_up_already_is_somebody_elses(ground: Ground) -> None:
@@ -84,4 +85,3 @@ async def test_the_traffic_of_what_is_up_already_is_somebody_elses(ground: Groun
         await deployer.promote(100)
         with pytest.raises(DeployError, match="cannot be shared out"):
             await deployer.promote(10)
-        assert await deployer.fresh_start() is None
