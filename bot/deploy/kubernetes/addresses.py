@@ -1,0 +1,40 @@
+"""Where the revisions answer: users' own URL, and port-forwards that are opened when they are first asked for."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from bot.deploy.kubernetes import candidate, pods
+from bot.deploy.kubernetes.api import Api
+from bot.deploy.kubernetes.forward import Forward, Pick
+from bot.deploy.kubernetes.stable import Stable
+
+
+class Addresses:
+    """They stay open until the target is left."""
+
+    def __init__(self, stable: Stable, api: Api, stack: AsyncExitStack, log: Callable[[str], None]) -> None:
+        self.stable = stable
+        self.api = api
+        self.stack = stack
+        self.log = log
+        self._forwards: dict[str, Forward] = {}
+
+    async def public(self) -> str:
+        """Where users go: their URL, or the pods that the Service selects."""
+        url = self.stable.target.url
+        return url or await self._forward("public", pods.picking(self.api, await self.stable.selector()))
+
+    async def candidate(self) -> str:
+        """The candidate's own pods."""
+        own = {candidate.LABEL: candidate.mark(self.stable.target.deployment)}
+        return await self._forward("candidate", pods.picking(self.api, own))
+
+    async def of(self, replica_set: str) -> str:
+        """The pods of one of the stable Deployment's ReplicaSets."""
+        return await self._forward(replica_set, pods.picking(self.api, await self.stable.selector(), replica_set))
+
+    async def _forward(self, key: str, pick: Pick) -> str:
+        if key not in self._forwards:
+            forward = Forward(self.api, await self.stable.port(), pick, self.log)
+            self._forwards[key] = await self.stack.enter_async_context(forward)
+        return self._forwards[key].url

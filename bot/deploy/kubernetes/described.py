@@ -1,0 +1,109 @@
+"""What a look shows, in the forms that the bot keeps: facts, a series, checks, the state of an observation. Pure."""
+
+import json
+
+from pydantic import JsonValue
+
+from bot.deploy.kubernetes import objects, rollout
+from bot.deploy.kubernetes.objects import Object
+from bot.deploy.kubernetes.waiting import Look, Waited
+from bot.deploy.target import Evidence
+from bot.model import Check, Fact, Observation, Series, digest
+from bot.model.duration import format_duration
+from bot.safety.redact import Redactor
+
+EVENTS = 40
+"""Events that are kept as evidence, the latest."""
+LINE = 300
+
+
+def facts(seen: Look, container: str) -> dict[str, JsonValue]:
+    """The revision as Kubernetes has it. The digest is what the nodes say they run, one for each that differs."""
+    deployment, newest = seen.deployment, seen.newest
+    pods = seen.of(newest)
+    wanted = next(each for each in objects.containers(deployment["spec"]["template"]) if each["name"] == container)
+    resources = wanted.get("resources") or {}
+    ids = sorted({each for pod in pods if (each := _image_id(pod, container))})
+    return {
+        "deployment": objects.name(deployment),
+        "namespace": str(deployment["metadata"]["namespace"]),
+        "replica_set": None if newest is None else objects.name(newest),
+        "revision": objects.annotation(deployment, objects.REVISION),
+        "image": str(wanted["image"]),
+        "image_digest": ids[0] if len(ids) == 1 else list(ids) or None,
+        "limits": dict(resources.get("limits") or {}),
+        "requests": dict(resources.get("requests") or {}),
+        "replicas": rollout.wants(deployment),
+        "ready": sum(map(objects.ready, pods)),
+        "pods": [objects.name(each) for each in pods],
+    }
+
+
+def _image_id(pod: Object, container: str) -> str | None:
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if each.get("name") == container and each.get("imageID"):
+            return str(each["imageID"])
+    return None
+
+
+def observation(
+    waited: Waited, redactor: Redactor, logs: bytes, container: str, within: float, *, started: bool
+) -> tuple[Observation, Evidence]:
+    """What bringing a revision up showed. `started` says that the bot started it, so that its start was timed."""
+    evidence = _evidence(waited, redactor, logs)
+    first = next(iter(evidence), None)
+    ok = waited.seconds is not None
+    says = redactor.text(waited.progress.says)
+    trouble = waited.progress.trouble
+    actual = says if ok or trouble is None or not trouble.message else f"{says}: {_line(trouble.message, redactor)}"
+    name = objects.name(waited.look.deployment)
+    wanted = rollout.wants(waited.look.deployment)
+    check = Check(
+        id="rollout",
+        ok=ok,
+        expected=f"{wanted} of {wanted} pods ready within {format_duration(within)}",
+        actual=actual,
+        evidence=first,
+    )
+    series: tuple[Series, ...] = ()
+    if started and waited.seconds is not None:
+        row = (0, waited.seconds * 1000, 0, True)
+        series = (Series(id="start-up", unit="ms", better="lower", samples=(row,)),)
+    value = json.loads(redactor.text(json.dumps(facts(waited.look, container))))
+    return (
+        Observation(
+            probe="deploy",
+            kind="deploy",
+            title="Deploy",
+            state="measured" if ok else "broken",
+            reason=None if ok else f"{name} is not up: {actual}",
+            checks=(check,),
+            series=series,
+            facts=(Fact(id="platform", kind="kubernetes", value=value),),
+            notes=tuple(evidence),
+        ),
+        evidence,
+    )
+
+
+def _evidence(waited: Waited, redactor: Redactor, logs: bytes) -> Evidence:
+    """The pods' output, and what Kubernetes said of them where something is wrong."""
+    found = {digest(logs): (logs, "text/plain")} if logs else {}
+    if waited.seconds is None:
+        look = waited.look
+        said = {
+            "conditions": (look.deployment.get("status") or {}).get("conditions") or [],
+            "pods": {objects.name(each): each.get("status") or {} for each in look.of(look.newest)},
+            "events": [
+                {key: each.get(key) for key in ("reason", "message", "count", "lastTimestamp")}
+                for each in look.events[-EVENTS:]
+            ],
+        }
+        text = redactor.text(json.dumps(said, indent=1, sort_keys=True)).encode()
+        found[digest(text)] = (text, "application/json")
+    return found
+
+
+def _line(text: str, redactor: Redactor) -> str:
+    line = " ".join(text.split())
+    return redactor.text(line[:LINE], cut=len(line) > LINE)

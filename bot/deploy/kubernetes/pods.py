@@ -1,0 +1,117 @@
+"""What is asked of the pods of one revision: which take traffic, what they print, how long a fresh one takes."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from bot.deploy.kubernetes import objects, rollout, waiting
+from bot.deploy.kubernetes.api import Api, Refused
+from bot.deploy.kubernetes.forward import Pick
+from bot.deploy.kubernetes.objects import Object
+from bot.model.errors import DeployError
+
+MOST = 5
+"""Pods whose output is read."""
+BYTES = 65_536
+"""Bytes of each pod's output that are read, its end."""
+TRUSTED = 0.25
+"""Seconds that a list of pods is good for: as long as a node takes to follow a change of the endpoints."""
+PAUSE = 0.1
+"""Seconds between two looks at a fresh pod: what its time is accurate to."""
+
+
+def picking(api: Api, selector: dict[str, str], replica_set: str | None = None) -> Pick:
+    """The pods that take traffic now, by their labels, and of one ReplicaSet only where one is named."""
+    kept: tuple[float, list[Object]] | None = None
+
+    async def pick() -> list[Object]:
+        nonlocal kept
+        if kept is None or time.monotonic() - kept[0] > TRUSTED:
+            kept = (time.monotonic(), await taking_traffic(api, selector, replica_set))
+        return kept[1]
+
+    return pick
+
+
+async def taking_traffic(api: Api, selector: dict[str, str], replica_set: str | None = None) -> list[Object]:
+    """The pods that a Service of this selector sends traffic to."""
+    if not selector:
+        return []
+    wanted = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    pods = [each for each in await api.every("pods", labelSelector=wanted) if objects.ready(each)]
+    return [each for each in pods if replica_set is None or owner(each) == replica_set]
+
+
+def owner(pod: Object) -> str:
+    """The ReplicaSet that a pod belongs to, or the pod itself where nothing controls it."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next((str(each["name"]) for each in owners if each.get("controller")), objects.name(pod))
+
+
+def shares(counts: dict[str, int]) -> dict[str, int]:
+    """Percent of whole numbers that add up to 100: what is left goes to the largest remainders.
+
+    >>> shares({"a": 1, "b": 2})
+    {'a': 33, 'b': 67}
+    """
+    total = sum(counts.values())
+    if total == 0:
+        return {}
+    made = {key: 100 * count // total for key, count in counts.items()}
+    by_rest = sorted(counts, key=lambda key: (-(100 * counts[key] % total), key))
+    for key in by_rest[: 100 - sum(made.values())]:
+        made[key] += 1
+    return {key: share for key, share in made.items() if counts[key]}
+
+
+async def output(api: Api, pods: list[Object], container: str, since: float) -> bytes:
+    """What the newest pods printed since then (seconds since 1970), each under its name, redacted.
+
+    Of a container that has ended, what it printed before its last start.
+    """
+    parts = []
+    stamp = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    newest = sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), reverse=True)
+    for pod in newest[:MOST]:
+        query = {"container": container, "sinceTime": stamp, "limitBytes": str(BYTES)}
+        if _between_starts(pod, container):
+            query["previous"] = "true"
+        try:
+            text = await api.log(objects.name(pod), query)
+        except Refused as error:
+            if error.status == 403:
+                raise
+            continue  # it is gone, or has printed nothing yet
+        if text:
+            head = f"== {objects.name(pod)}\n".encode()
+            parts.append(head + api.redactor.data(text, cut=len(text) >= BYTES).rstrip(b"\n") + b"\n")
+    return b"".join(parts)
+
+
+def _between_starts(pod: Object, container: str) -> bool:
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if each.get("name") == container:
+            return bool(each.get("restartCount")) and not (each.get("state") or {}).get("running")
+    return False
+
+
+async def fresh(api: Api, deployment: str, within: float) -> float:
+    """Give a Deployment one pod more, time that to readiness, and take it away again.
+
+    Raises:
+        DeployError: it never became ready; the Deployment has as many pods as before.
+    """
+    before = await waiting.look(api, deployment)
+    wanted = rollout.wants(before.deployment)
+    known = {objects.uid(each) for each in before.pods}
+    began = time.perf_counter()
+    await api.patch("deployments", deployment, {"spec": {"replicas": wanted + 1}})
+    try:
+        while (passed := time.perf_counter() - began) < within:
+            pods = await api.every("pods", labelSelector=objects.selector(before.deployment))
+            if any(objects.uid(each) not in known and objects.ready(each) for each in pods):
+                return time.perf_counter() - began
+            await asyncio.sleep(min(PAUSE, within - passed))
+        raise DeployError(f"a fresh pod of {deployment} was not ready after {within:g} s")
+    finally:
+        await api.patch("deployments", deployment, {"spec": {"replicas": wanted}})
