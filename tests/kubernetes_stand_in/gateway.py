@@ -31,6 +31,7 @@ class Answer:
 class Fault:
     """What goes wrong with requests that fit: `status` is answered, or the connection is reset (0), `times` times.
 
+    `method` is a regular expression, as `path` is; `skip` requests that fit go through before.
     `first` is called before; `after` lets the request be done all the same, and only its answer be lost.
     """
 
@@ -38,6 +39,7 @@ class Fault:
     path: str
     status: int | None = None
     times: int = 1
+    skip: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     first: Callable[[], None] | None = None
     after: bool = False
@@ -227,7 +229,10 @@ class Gateway:
 
     def _fault(self, method: str, target: str) -> Fault | None:
         for each in self.faults:
-            if each.times > 0 and each.method in (method, "*") and re.search(each.path, target):
+            if each.times > 0 and re.fullmatch(each.method, method) and re.search(each.path, target):
+                if each.skip > 0:
+                    each.skip -= 1
+                    continue
                 each.times -= 1
                 return each
         return None

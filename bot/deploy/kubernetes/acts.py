@@ -13,6 +13,10 @@ TRIES = 12
 """Times that a write is made again because the status was written meanwhile: each time on what was read anew."""
 
 
+class Interloper(DeployError):
+    """Somebody else has rolled out in between: what they did stands."""
+
+
 async def written(api: Api, deployment: str, memory: Memory, token: str) -> None:
     """Write the intent on the candidate's Deployment, where the token there is the one given.
 
@@ -52,7 +56,7 @@ async def to_image(api: Api, deployment: str, memory: Memory) -> None:
     """Give the stable Deployment the candidate's image.
 
     Raises:
-        DeployError: somebody else has changed its pods since the deploy began; nothing was changed.
+        Interloper: somebody else has changed its pods since the deploy began; nothing was changed.
     """
     for _ in range(TRIES):
         stable = await api.get("deployments", deployment)
@@ -79,7 +83,7 @@ async def back(api: Api, deployment: str, memory: Memory) -> str | None:
     """Put the template of the previous ReplicaSet back. What was done in words, None where nothing had to be.
 
     Raises:
-        DeployError: it runs neither revision: somebody else has rolled out, and that is left alone.
+        Interloper: it runs neither revision: somebody else has rolled out, and that is left alone.
     """
     for _ in range(TRIES):
         seen = await waiting.look(api, deployment)
@@ -103,9 +107,9 @@ async def back(api: Api, deployment: str, memory: Memory) -> str | None:
     )
 
 
-def interloper(deployment: str, memory: Memory, now: str) -> DeployError:
-    """Somebody else has rolled out in between."""
-    return DeployError(
+def interloper(deployment: str, memory: Memory, now: str) -> Interloper:
+    """The same, in words."""
+    return Interloper(
         f"somebody else has changed the pods of {deployment} meanwhile: it has {now}, where this deploy knows "
         f"{memory.previous_image} and {memory.image}; it is left as it is"
     )
@@ -129,7 +133,7 @@ async def put_back(api: Api, deployment: str, memory: Memory, within: float, pat
     """Roll the stable Deployment back, and wait until that is complete or is not going to be.
 
     Raises:
-        DeployError: somebody else has rolled out.
+        Interloper: somebody else has rolled out.
     """
     await back(api, deployment, memory)
     return await waiting.rolled_out(api, deployment, within, patience)

@@ -19,7 +19,7 @@ TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """Seconds between two tries: doubled each time, or what `Retry-After` says, never longer than the second."""
 DEADLINE = 30.0
-LONGEST_MESSAGE = 500
+LONGEST_MESSAGE = 600
 PAGE = "docs/targets/kubernetes.md"
 
 

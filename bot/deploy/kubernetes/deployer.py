@@ -195,10 +195,14 @@ class KubernetesDeployer:
         if memory is None:
             return
         if self._promoted and memory.act != "settle":
-            waited = await self._go_back(memory)
-            self.context.log(
-                f"{memory.image} was never accepted: {self.name} has {memory.previous_image} again, {waited.progress.says}"
-            )
+            try:
+                waited = await self._go_back(memory)
+            except acts.Interloper as error:
+                said = str(error)
+            else:
+                again = f"{self.name} has {memory.previous_image} again: {waited.progress.says}"
+                said = f"{memory.image} was never accepted: {again}"
+            self.context.log(said)
         await self._discard()
 
     @property

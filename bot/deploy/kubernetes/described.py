@@ -14,7 +14,8 @@ from bot.safety.redact import Redactor
 
 EVENTS = 40
 """Events that are kept as evidence, the latest."""
-LINE = 300
+LINE = 600
+"""Characters of what Kubernetes said that a check shows: what a registry answers is long, and the point comes last."""
 
 
 def facts(seen: Look, container: str) -> dict[str, JsonValue]:

@@ -1,8 +1,8 @@
 """What is asked of the pods of one revision: which take traffic, what they print, how long a fresh one takes."""
 
 import asyncio
+import math
 import time
-from datetime import UTC, datetime
 
 from bot.deploy.kubernetes import objects, rollout, waiting
 from bot.deploy.kubernetes.api import Api, Refused
@@ -65,23 +65,24 @@ def shares(counts: dict[str, int]) -> dict[str, int]:
 
 
 async def output(api: Api, pods: list[Object], container: str, since: float) -> bytes:
-    """What the newest pods printed since then (seconds since 1970), each under its name, redacted.
+    """What the newest pods printed since then (seconds since 1970, 0 for all), each under its name, redacted.
 
     Of a container that has ended, what it printed before its last start.
     """
     parts = []
-    stamp = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seconds = max(1, math.ceil(time.time() - since)) if since else None
     newest = sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), reverse=True)
     for pod in newest[:MOST]:
-        query = {"container": container, "sinceTime": stamp, "limitBytes": str(BYTES)}
+        query = {"container": container, "limitBytes": str(BYTES)}
+        query |= {} if seconds is None else {"sinceSeconds": str(seconds)}
         if _between_starts(pod, container):
             query["previous"] = "true"
         try:
             text = await api.log(objects.name(pod), query)
         except Refused as error:
-            if error.status == 403:
+            if error.status not in (400, 404):
                 raise
-            continue  # it is gone, or has printed nothing yet
+            continue  # it has not started yet, or is gone
         if text:
             head = f"== {objects.name(pod)}\n".encode()
             parts.append(head + api.redactor.data(text, cut=len(text) >= BYTES).rstrip(b"\n") + b"\n")

@@ -4,7 +4,7 @@ import secrets
 
 from bot.deploy.kubernetes import acts, candidate, objects
 from bot.deploy.kubernetes.api import Api
-from bot.deploy.kubernetes.memory import read
+from bot.deploy.kubernetes.memory import Memory, read
 from bot.model.errors import DeployError
 
 
@@ -29,13 +29,20 @@ async def recover(api: Api, deployment: str, within: float, patience: float) -> 
         )
     lines = [f"{name} was left by an earlier run: it is taken away"]
     if known is not None and known.act in ("promote", "rollback"):
-        token = secrets.token_hex(8)
-        taken = known.model_copy(update={"token": token, "act": "rollback"})
-        await acts.written(api, deployment, taken, known.token)
-        done = await acts.put_back(api, deployment, taken, within, patience)
-        state = done.progress.says if done.seconds is not None else acts.incomplete(api, deployment, done)
-        lines.append(f"{known.image} was never accepted: {deployment} has {known.previous_image} again: {state}")
+        lines.append(await _reversed(api, deployment, known, within, patience))
     elif known is not None and known.act == "settle":
         lines.append(f"{known.image} had been accepted: {deployment} keeps it")
     await acts.remove(api, deployment, None)
     return lines
+
+
+async def _reversed(api: Api, deployment: str, known: Memory, within: float, patience: float) -> str:
+    """Put the revision before back, unless somebody else has rolled out since: they have decided then."""
+    taken = known.model_copy(update={"token": secrets.token_hex(8), "act": "rollback"})
+    await acts.written(api, deployment, taken, known.token)
+    try:
+        done = await acts.put_back(api, deployment, taken, within, patience)
+    except acts.Interloper as error:
+        return str(error)
+    state = done.progress.says if done.seconds is not None else acts.incomplete(api, deployment, done)
+    return f"{known.image} was never accepted: {deployment} has {known.previous_image} again: {state}"

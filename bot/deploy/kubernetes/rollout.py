@@ -34,7 +34,8 @@ def progress(deployment: Object, replica_sets: list[Object], pods: list[Object],
     mine = [each for each in pods if new is not None and objects.owned_by(each, new)]
     known = troubles(deployment, mine, events)
     if given_up := _given_up(deployment):
-        return Progress("failed", given_up.sentence, _why(known, given_up))
+        why = _why(known, given_up)
+        return Progress("failed", why.sentence, why)
     if final := next((each for each in known if each.final), None):
         return Progress("failed", final.sentence, final)
     waiting = _waiting(status, wanted) or _looking(deployment, wanted, mine, pods, replica_sets)

@@ -1,12 +1,15 @@
 """A cluster with a small service in it, in several revisions, and what a bot on it needs."""
 
+import contextlib
 import http.client
 import os
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,18 +55,13 @@ print("password=hunter-two-hunter", REVISION, flush=True)
 STOPS = """
 import signal
 def drain():
-    time.sleep(0.3)  # until no Service sends it anything any more, as a preStop hook does
+    time.sleep(0.15)  # until no Service sends it anything any more, as a preStop hook does
     server.shutdown()
 def stop(*_):
     threading.Thread(target=drain).start()
 signal.signal(signal.SIGTERM, stop)
 """
-SERVES = (
-    SERVICE
-    + 'server = Server((os.environ["POD_IP"], 8000), Service)\n'
-    + STOPS
-    + "server.serve_forever()\n"
-)
+SERVES = SERVICE + 'server = Server((os.environ["POD_IP"], 8000), Service)\n' + STOPS + "server.serve_forever()\n"
 CRASHES = "import sys\nprint('cannot find the database', file=sys.stderr)\nsys.exit(3)\n"
 WANTS_MEMORY = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 REGISTRY = "registry.example.com/chat"
@@ -141,7 +139,13 @@ class KubernetesGround:
     def target(self, **keys: Any) -> KubernetesTarget:
         """The target, as a spec has it."""
         config = keys.pop("kubeconfig", None) or str(self.cluster.kubeconfig(keys.pop("token", None)))
-        said = {"deployment": "chat", "image": f"{REGISTRY}:{{commit}}", "kubeconfig": config, "within": 20, "patience": 1.5}
+        said = {
+            "deployment": "chat",
+            "image": f"{REGISTRY}:{{commit}}",
+            "kubeconfig": config,
+            "within": 20,
+            "patience": 1.5,
+        }
         return KubernetesTarget.model_validate({**said, **keys})
 
     def context(self) -> DeployContext:
@@ -170,10 +174,10 @@ class KubernetesGround:
         left = [each for each in every if not each["metadata"].get("deletionTimestamp")]
         return Counter(each["spec"]["containers"][0]["image"] for each in left)
 
-    def alone(self, letter: str) -> None:
+    def alone(self, letter: str, pods: int = 2) -> None:
         """Assert that this revision serves with all that it should have, and that nothing else is left."""
         self.settled()
-        self.cluster.wait(lambda: self.pods() == {image(letter): 2})
+        self.cluster.wait(lambda: self.pods() == {image(letter): pods})
         assert self.images() == {"chat": image(letter)}
 
     def bot(self, *words: str) -> subprocess.Popen[bytes]:
@@ -222,3 +226,11 @@ class Users:
             except (OSError, http.client.HTTPException) as error:
                 self.answers[type(error).__name__] += 1
             time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def ground(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[KubernetesGround]:
+    """A cluster; afterwards every exchange has to have been as Kubernetes describes it."""
+    with Cluster(folder / "cluster", tls) as cluster:
+        yield KubernetesGround(cluster, folder)
+    assert cluster.gateway.violations == []

@@ -1,23 +1,12 @@
 """The target `kubernetes`, end to end on a cluster whose pods are processes."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bot.model.errors import DeployError
-from tests.integration.deploy.kubernetes_ground import Users, ask, commit, image
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
-from tests.kubernetes_stand_in.cluster import Cluster
-
-
-@pytest.fixture
-def kube(tmp_path: Path) -> Iterator[Ground]:
-    """A cluster with a service in it; afterwards every exchange has to have been as Kubernetes describes it."""
-    with Cluster(tmp_path / "cluster") as cluster:
-        yield Ground(cluster, tmp_path)
-    assert cluster.gateway.violations == []
+from tests.integration.deploy.kubernetes_ground import Users, ask, commit, image
 
 
 async def test_a_candidate_is_tried_without_users_then_promoted_and_kept(kube: Ground) -> None:
@@ -66,7 +55,7 @@ async def test_a_candidate_that_is_left_gives_way_to_the_revision_before(kube: G
     kube.alone("a")
     assert kube.deployment()["spec"]["template"] == before
     assert kube.lines == [
-        f"{image('b')} was never accepted: chat has {image('a')} again, 2 of 2 pods are up to date and ready"
+        f"{image('b')} was never accepted: chat has {image('a')} again: 2 of 2 pods are up to date and ready"
     ]
 
 
