@@ -1,8 +1,8 @@
 """One cluster of the stand-in: started, filled, looked at, stopped."""
 
+import base64
 import json
 import secrets
-import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.kubernetes_stand_in import defaults
+from tests.kubernetes_stand_in.certificates import Authority
 from tests.kubernetes_stand_in.deployments import Deployments
 from tests.kubernetes_stand_in.events import Events
 from tests.kubernetes_stand_in.gateway import Fault, Gateway
@@ -26,18 +27,19 @@ TURN = 0.015
 
 
 class Cluster:
-    """While it is open, it serves."""
+    """While it is open, it serves; with `tls`, by certificates of an authority of its own."""
 
-    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
+        self.authority = Authority() if tls else None
         self.store = Store()
         self.events = Events(self.store)
         self.deployments = Deployments(self.store)
         self.sets = ReplicaSets(self.store, self.events)
         self.node = Node(self.store, self.events, folder)
         self.gateway = Gateway(self.store, self.sets, self.node)
-        self.server = Server(self.gateway, tls)
+        self.server = Server(self.gateway, self.authority.server(folder) if self.authority else None)
         self.admin = self.person("admin")
         self._proxies: dict[str, Proxy] = {}
         self._stop = threading.Event()
@@ -70,15 +72,28 @@ class Cluster:
         self.gateway.people[token] = Person(name, rules)
         return token
 
-    def kubeconfig(self, token: str | None = None, **cluster: str) -> Path:
-        """A kubeconfig for whom the token belongs to."""
+    def certified(self, name: str) -> dict[str, str]:
+        """A kubeconfig's user with a client certificate, who may do everything."""
+        assert self.authority is not None
+        certificate, key = self.authority.pair(name)
+        self.gateway.people[f"certificate {name}"] = Person(name)
+        return {
+            "client-certificate-data": base64.b64encode(certificate).decode(),
+            "client-key-data": base64.b64encode(key).decode(),
+        }
+
+    def kubeconfig(self, token: str | None = None, user: dict[str, Any] | None = None, **cluster: str) -> Path:
+        """A kubeconfig for whom the token belongs to, or for a user as one is written there."""
+        if self.authority is not None:
+            authority = base64.b64encode(self.authority.certificate).decode()
+            cluster = {"certificate-authority-data": authority, **cluster}
         file = self.folder / f"kubeconfig-{secrets.token_hex(4)}"
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "stand-in",
             "clusters": [{"name": "here", "cluster": {"server": self.url, **cluster}}],
-            "users": [{"name": "me", "user": {"token": token or self.admin}}],
+            "users": [{"name": "me", "user": user or {"token": token or self.admin}}],
             "contexts": [{"name": "stand-in", "context": {"cluster": "here", "user": "me", "namespace": "shop"}}],
         }
         file.write_text(json.dumps(config))

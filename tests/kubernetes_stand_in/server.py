@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.kubernetes_stand_in import portforward
@@ -45,6 +46,14 @@ class Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, in its thread."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is its own affair."""
         if not isinstance(sys.exc_info()[1], OSError):
@@ -57,8 +66,6 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def setup(self) -> None:
-        if self.server.tls is not None:
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
         self.server.open_connections.add(self.connection)
 
@@ -69,6 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if "authorization" not in headers and isinstance(self.connection, ssl.SSLSocket):
+            certificate = self.connection.getpeercert() or {}
+            names = dict(part[0] for part in certificate.get("subject", ()))
+            headers["authorization"] = f"certificate {names.get('commonName', '')}"
         if headers.get("upgrade", "").lower() == "websocket":
             self._forward(headers)
             return

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import ssl
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from bot.deploy.kubernetes.target import KubernetesTarget
@@ -209,7 +208,7 @@ class Users:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(3)]
 
-    def __enter__(self) -> "Users":
+    def __enter__(self) -> Self:
         for each in self._threads:
             each.start()
         return self
@@ -229,8 +228,8 @@ class Users:
 
 
 @contextlib.contextmanager
-def ground(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[KubernetesGround]:
+def ground(folder: Path, *, tls: bool = False) -> Iterator[KubernetesGround]:
     """A cluster; afterwards every exchange has to have been as Kubernetes describes it."""
-    with Cluster(folder / "cluster", tls) as cluster:
+    with Cluster(folder / "cluster", tls=tls) as cluster:
         yield KubernetesGround(cluster, folder)
     assert cluster.gateway.violations == []

@@ -13,12 +13,14 @@ SETTLE = ("the candidate is made", "promote is meant", "the image is changed", "
 ROLLBACK = ("", "", "", "rollback is meant", "the template is put back", "the candidate goes")
 
 
-@pytest.mark.parametrize("done", [True, False], ids=["done", "lost"])
 @pytest.mark.parametrize(
-    ("end", "write"),
+    ("end", "write", "done"),
     [
-        *(pytest.param("settle", number, id=said) for number, said in enumerate(SETTLE)),
-        *(pytest.param("rollback", number, id=f"back: {ROLLBACK[number]}") for number in (3, 4, 5)),
+        *(pytest.param("settle", number, True, id=f"after {said}") for number, said in enumerate(SETTLE)),
+        *(pytest.param("rollback", number, True, id=f"after {ROLLBACK[number]}") for number in (3, 4, 5)),
+        # just before a write is just after the one before, but for the first and where the candidate is accepted
+        pytest.param("settle", 0, False, id="before anything"),
+        pytest.param("settle", 4, False, id="before the candidate goes"),
     ],
 )
 async def test_one_revision_is_left(end: str, write: int, done: bool, kube: Ground) -> None:

@@ -146,7 +146,7 @@ async def test_an_answer_that_was_lost_is_not_acted_on_twice(kube: Ground) -> No
 
 async def test_an_api_server_that_stays_down_ends_in_one_message(kube: Ground) -> None:
     kube.cluster.fail("GET", ".", 503, times=100)
-    with pytest.raises(DeployError, match="Kubernetes refuses GET .*: 503"):
+    with pytest.raises(DeployError, match=r"Kubernetes refuses GET .*: 503"):
         async with kube.target().open(kube.context()):
             pass
     assert len(kube.cluster.gateway.asked) == api.TRIES

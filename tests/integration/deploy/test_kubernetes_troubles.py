@@ -113,7 +113,7 @@ async def test_a_rollout_that_breaks_as_it_is_promoted_costs_no_user(kube: Groun
     async with kube.target(patience=0.5).open(kube.context()) as deployer:
         await deployer.deploy(commit("b"))
         kube.push("b", CRASHES)
-        with pytest.raises(DeployError, match="chat does not take .*: the container ends again and again"):
+        with pytest.raises(DeployError, match=r"chat does not take .*: the container ends again and again"):
             await deployer.promote(100)
         assert await deployer.traffic() == {"chat-aaaaaaa": 100}
     kube.alone("a")

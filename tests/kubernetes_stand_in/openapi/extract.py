@@ -34,14 +34,19 @@ OPERATIONS = {
     f"{CORE}/pods/{{name}}/log": "get",
     f"{CORE}/pods/{{name}}/portforward": "get",
     f"{CORE}/events": "get",
-    f"{CORE}/endpoints": "get",
     f"{APPS}/replicasets": "get",
     f"{APPS}/replicasets/{{name}}": "get",
     f"{APPS}/deployments": "get post",
     f"{APPS}/deployments/{{name}}": "get put patch delete",
 }
-LATER = {f"{CORE}/pods/{{name}}/log": {"stream"}}
-"""Query parameters that a newer `kubectl` sends, and the description of 1.20 does not have."""
+LATER = {
+    "GET": {"timeout", "sendInitialEvents"},
+    "POST": {"fieldValidation"},
+    "PUT": {"fieldValidation"},
+    "PATCH": {"fieldValidation"},
+    "DELETE": set(),
+}
+"""Query parameters that a newer `kubectl` sends and the description of 1.20 does not have; `timeout` is taken anywhere."""
 BESIDES = (
     "io.k8s.apimachinery.pkg.apis.meta.v1.Status",
     "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent",
@@ -82,7 +87,7 @@ def operation(description: dict[str, Any], path: str, method: str) -> dict[str, 
         "method": method.upper(),
         "template": path,
         "group": source.get("x-kubernetes-group-version-kind", {}).get("group"),
-        "query": sorted(LATER.get(path, ())),
+        "query": sorted(LATER[method.upper()]),
         "consumes": source.get("consumes", ["*/*"]),
         "responses": {},
     }
