@@ -102,11 +102,10 @@ class Gateway:
         person = self.people.get(headers.get("authorization", "").removeprefix("Bearer "))
         if person is None:
             return failure(401, "Unauthorized", "Unauthorized")
-        wanted = people.asked(call.operation, call.query)
-        if wanted and person.refused(*wanted):
-            verb, group, resource = wanted
-            named = (call.path["namespace"], call.path.get("name", ""))
-            return failure(403, "Forbidden", people.refusal(person, verb, group, resource, *named))
+        for verb, group, resource in people.asked(call.operation, call.query):
+            namespace, name = call.path["namespace"], call.path.get("name", "")
+            if person.refused(verb, group, resource, name):
+                return failure(403, "Forbidden", people.refusal(person, verb, group, resource, namespace, name))
         return call
 
     def _answered(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:

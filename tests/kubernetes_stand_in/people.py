@@ -14,22 +14,31 @@ class Person:
     rules: list[dict[str, Any]] | None = None
     did: set[tuple[str, str, str]] = field(default_factory=set)
 
-    def refused(self, verb: str, group: str, resource: str) -> bool:
+    def refused(self, verb: str, group: str, resource: str, name: str) -> bool:
         """Note the request, and say whether no rule allows it."""
-        self.did.add((group, resource, verb))
-        if self.rules is None:
+        if self._allowed(verb, group, resource, name):
+            self.did.add((group, resource, verb))
             return False
-        return not any(
-            group in each["apiGroups"] and resource in each["resources"] and verb in each["verbs"]
+        return True
+
+    def _allowed(self, verb: str, group: str, resource: str, name: str) -> bool:
+        return self.rules is None or any(
+            group in each["apiGroups"]
+            and resource in each["resources"]
+            and verb in each["verbs"]
+            and name in each.get("resourceNames", [name])
             for each in self.rules
         )
 
 
-def asked(operation: Operation, query: dict[str, str]) -> tuple[str, str, str] | None:
-    """The verb, the API group and the resource of a request, as RBAC names them; None for discovery."""
+def asked(operation: Operation, query: dict[str, str]) -> list[tuple[str, str, str]]:
+    """The verb, the API group and the resource of a request, as RBAC names them; none for discovery.
+
+    A port-forward is a GET, and since Kubernetes 1.35 has to be allowed to create as well (KEP 4006).
+    """
     template = operation.source["template"]
     if "{namespace}" not in template:
-        return None
+        return []
     group = "apps" if template.startswith("/apis/apps/") else ""
     resource, _, rest = template.partition("{namespace}/")[2].partition("/")
     if "/" in rest:
@@ -38,7 +47,8 @@ def asked(operation: Operation, query: dict[str, str]) -> tuple[str, str, str] |
     verb = by_method[operation.source["method"]]
     if verb == "get" and not rest:
         verb = "watch" if query.get("watch") in ("true", "1") else "list"
-    return verb, group, resource
+    both = [(verb, group, resource)]
+    return [*both, ("create", group, resource)] if resource == "pods/portforward" else both
 
 
 def refusal(person: Person, verb: str, group: str, resource: str, namespace: str, name: str) -> str:

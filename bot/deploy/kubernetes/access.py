@@ -48,6 +48,16 @@ def find(kubeconfig: str | None, context: str | None, redactor: Redactor) -> Acc
     return _configured([Path(each).expanduser() for each in files] or [home], context, redactor)
 
 
+def given(server: str, token: str, authority: str | None, redactor: Redactor) -> Access:
+    """What the spec says itself: for a container that has neither a kubeconfig nor its programs.
+
+    Raises:
+        DeployError: the authority is no certificate.
+    """
+    redactor.learn(token)
+    return Access(server.rstrip("/"), _trusting(authority, "the spec's `authority`"), Token(token))
+
+
 def _in_cluster() -> Access:
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     host = f"[{host}]" if ":" in host else host
@@ -122,10 +132,9 @@ def _tls(
     cluster: Mapping[str, Any], where: Path, user: Mapping[str, Any], theirs: Path, redactor: Redactor
 ) -> ssl.SSLContext:
     authority = _content(cluster, "certificate-authority", where)
-    try:
-        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
-    except (ssl.SSLError, ValueError) as error:
-        raise DeployError(f"the cluster's `certificate-authority` is no certificate: {error}") from error
+    context = _trusting(
+        authority.decode(errors="replace") if authority else None, "the cluster's `certificate-authority`"
+    )
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -134,6 +143,14 @@ def _tls(
         redactor.learn(key.decode(errors="replace"))
         load_pair(context, certificate, key)
     return context
+
+
+def _trusting(authority: str | None, what: str) -> ssl.SSLContext:
+    """A context that trusts these certificates, or those that this machine trusts."""
+    try:
+        return ssl.create_default_context(cadata=authority or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise DeployError(f"{what} is no certificate in PEM: {error}") from error
 
 
 def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:

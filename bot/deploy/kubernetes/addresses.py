@@ -36,5 +36,7 @@ class Addresses:
     async def _forward(self, key: str, pick: Pick) -> str:
         if key not in self._forwards:
             forward = Forward(self.api, await self.stable.port(), pick, self.log)
-            self._forwards[key] = await self.stack.enter_async_context(forward)
+            opened = await self.stack.enter_async_context(forward)
+            await opened.tried()
+            self._forwards[key] = opened
         return self._forwards[key].url

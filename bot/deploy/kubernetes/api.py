@@ -129,7 +129,7 @@ class Api:
             else:
                 if answer.status < 300 and answer.incomplete is None:
                     return answer.body
-                refused = self._refused(method, target, answer.status, answer.body)
+                refused = self.refused(method, target, answer.status, answer.body)
                 anew = answer.status == 401 and not anew
                 if not left or not (answer.status == 429 or answer.status >= 500 or anew or answer.status < 300):
                     raise refused
@@ -147,7 +147,8 @@ class Api:
             raise DeployError(f"{self._host()} answers something that is not Kubernetes' API; is it the API server?")
         return loaded
 
-    def _refused(self, method: str, target: str, status: int, body: bytes) -> Refused:
+    def refused(self, method: str, target: str, status: int, body: bytes) -> Refused:
+        """What the API server answered, in words that say what to do."""
         message, reason = _status(body)
         what = f"{method} {target.partition('?')[0]}"
         message = self.said(message) or what

@@ -58,6 +58,18 @@ class Forward:
             each.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
+    async def tried(self) -> None:
+        """See whether a connection can be carried at all, where there is a pod to carry one to.
+
+        A Role without the right to would look like a service that closes every connection.
+
+        Raises:
+            DeployError: the API server refuses.
+        """
+        if await self.pick():
+            async with await self._connected():
+                pass
+
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._carry(reader, writer))
         self._open.add(task)
@@ -88,20 +100,30 @@ class Forward:
                 await writer.wait_closed()
 
     async def _connected(self) -> "ClientConnection":
-        from websockets.asyncio.client import connect
-        from websockets.typing import Subprotocol
+        from websockets.exceptions import InvalidStatus
 
         from bot.model.errors import DeployError
-        from bot.safety.http import is_loopback
 
         pods = await self.pick()
         if not pods:
             raise DeployError("there is no ready pod")
         pod = pods[self._turn % len(pods)]
         self._turn += 1
-        access = self.api.access
-        header = await access.credential.header(self.api.redactor)
+        header = await self.api.access.credential.header(self.api.redactor)
         path = self.api.path("pods", objects.name(pod), "portforward")
+        try:
+            return await self._handshake(path, header)
+        except InvalidStatus as error:
+            response = error.response
+            raise self.api.refused("GET", path, response.status_code, bytes(response.body or b"")) from error
+
+    async def _handshake(self, path: str, header: str | None) -> "ClientConnection":
+        from websockets.asyncio.client import connect
+        from websockets.typing import Subprotocol
+
+        from bot.safety.http import is_loopback
+
+        access = self.api.access
         return await connect(
             f"ws{access.server.removeprefix('http')}{path}?ports={self.port}",
             subprotocols=[Subprotocol("v4.channel.k8s.io")],

@@ -3,9 +3,9 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from bot.deploy.target import DeployContext, Deployer, Target
 from bot.model.duration import Duration
@@ -47,6 +47,12 @@ class KubernetesTarget(Target):
     """The kubeconfig; `$KUBECONFIG`, `~/.kube/config` or the pod's own service account, when absent."""
     context: str | None = None
     """The context of the kubeconfig; its current one, when absent."""
+    server: Address | None = None
+    """The API server, where there is no kubeconfig; then `token` says who we are."""
+    token: str | None = Field(None, repr=False)
+    """The token to say it with, as `${NAME}`."""
+    authority: str | None = None
+    """The certificates, as PEM, that the API server's is signed by; those that this machine trusts, when absent."""
 
     @field_validator("image")
     @classmethod
@@ -57,6 +63,18 @@ class KubernetesTarget(Target):
             if name not in NAMES:
                 raise ValueError(f"nothing is known to fill {{{name}}} with; there is {{commit}} and {{short}}")
         return text
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.server is None) != (self.token is None):
+            raise ValueError("`server` and `token` go together")
+        if self.server is None and self.authority is not None:
+            raise ValueError("`authority` goes with `server`; a kubeconfig has its own")
+        if self.server is not None and (self.kubeconfig or self.context):
+            raise ValueError("either `server`, or `kubeconfig` and `context`")
+        if self.server is not None and not self.server.startswith("https://"):
+            raise ValueError("`server` begins with https://, or the token could be read on its way")
+        return self
 
     def image_of(self, commit: str | None) -> str | None:
         """The image of a commit; None where the image needs one and there is none."""
@@ -85,7 +103,10 @@ class KubernetesTarget(Target):
         from bot.deploy.kubernetes.finishing import finished
         from bot.safety.http import async_client
 
-        found = access.find(self.kubeconfig, self.context, context.redactor)
+        if self.server is not None and self.token is not None:
+            found = access.given(self.server, self.token, self.authority, context.redactor)
+        else:
+            found = access.find(self.kubeconfig, self.context, context.redactor)
         for line in found.warnings:
             context.log(line)
         async with AsyncExitStack() as stack:

@@ -69,4 +69,6 @@ def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
 
 
 def test_the_targets_are_known_by_their_keys() -> None:
-    assert {key: target.kind for key, target in TARGETS.items()} == {"process": "process", "url": "url"}
+    assert {key: target.kind for key, target in TARGETS.items()} == {
+        key: key for key in ("kubernetes", "process", "url")
+    }

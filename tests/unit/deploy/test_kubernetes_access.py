@@ -126,7 +126,7 @@ async def test_a_program_that_is_not_there_is_said_with_its_hint(tmp_path: Path)
         ({"proxy-url": "http://proxy"}, None, "has `proxy-url`, which this target does not know"),
         ({"server": "ftp://x"}, None, "no server that is an address"),
         ({"server": "https://x", "certificate-authority-data": "***"}, None, "is not base64"),
-        ({"server": "https://x", "certificate-authority-data": "AAAA"}, None, "is no certificate"),
+        ({"server": "https://x", "certificate-authority-data": "AAAA"}, None, "is no certificate in PEM"),
         ({"server": "https://x", "certificate-authority": "gone.pem"}, None, "gone.pem: No such file"),
         ({}, {"auth-provider": {"name": "gcp"}}, "which Kubernetes 1.26 removed"),
     ],
@@ -156,7 +156,9 @@ def test_a_kubeconfig_that_is_wrong_is_said_without_its_text(text: str | None, s
 
 
 def test_a_cluster_whose_certificate_is_not_looked_at_is_warned_of(tmp_path: Path) -> None:
-    found = access.find(str(write(tmp_path, server="https://x", **{"insecure-skip-tls-verify": True})), None, Redactor())
+    found = access.find(
+        str(write(tmp_path, server="https://x", **{"insecure-skip-tls-verify": True})), None, Redactor()
+    )
     assert found.tls is not None
     assert found.tls.verify_mode is ssl.CERT_NONE
     assert "whoever is in between can read the token" in found.warnings[0]

@@ -47,7 +47,9 @@ def replica_set(which: str) -> Thing:
 STATES = st.one_of(
     st.just({"running": {}}),
     st.builds(lambda code: {"terminated": {"exitCode": code}}, st.integers(0, 255)),
-    st.sampled_from([*WAITING, "ContainerCreating", "PodInitializing"]).map(lambda reason: {"waiting": {"reason": reason}}),
+    st.sampled_from([*WAITING, "ContainerCreating", "PodInitializing"]).map(
+        lambda reason: {"waiting": {"reason": reason}}
+    ),
 )
 
 
@@ -62,7 +64,9 @@ def pods(draw: st.DrawFn) -> list[Thing]:
             meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         conditions: list[Thing] = [{"type": "Ready", "status": str(ready)}]
         if not ready and draw(st.booleans()):
-            conditions.append({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"})
+            conditions.append(
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+            )
         container = {"name": "chat", "ready": ready, "restartCount": draw(COUNT), "state": draw(STATES)}
         if ready:
             container["state"] = {"running": {}}
@@ -78,7 +82,12 @@ def deployments(draw: st.DrawFn) -> Thing:
     if reason:
         status["conditions"] = [{"type": "Progressing", "status": "True", "reason": reason, "message": "it says"}]
         if draw(st.booleans()):
-            quota = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: pods"}
+            quota = {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "reason": "FailedCreate",
+                "message": "exceeded quota: pods",
+            }
             status["conditions"].append(quota)
     spec: Thing = {"template": TEMPLATES["new"]}
     if draw(st.booleans()):
@@ -93,7 +102,11 @@ def deployments(draw: st.DrawFn) -> Thing:
 SETS = st.sampled_from([[], ["old"], ["new"], ["old", "new"]]).map(lambda names: [replica_set(each) for each in names])
 EVENTS = st.lists(
     st.builds(
-        lambda pod, reason: {"reason": reason, "message": "Readiness probe failed: 503", "involvedObject": {"uid": pod}},
+        lambda pod, reason: {
+            "reason": reason,
+            "message": "Readiness probe failed: 503",
+            "involvedObject": {"uid": pod},
+        },
         st.sampled_from(["pod-0", "pod-1"]),
         st.sampled_from(["Unhealthy", "Failed"]),
     ),
