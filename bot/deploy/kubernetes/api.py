@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -184,8 +185,6 @@ def _status(body: bytes) -> tuple[str, str]:
 
 def _rule(message: str) -> str:
     """The rule that a Role lacks, from a refusal: `… cannot patch resource "deployments" in API group "apps" …`."""
-    import re
-
     found = re.search(r'cannot (\w+) resource "([\w./-]+)" in API group "([\w.-]*)"', message)
     if found is None:
         return f"; {PAGE} has the Role that is needed"

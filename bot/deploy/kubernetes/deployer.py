@@ -4,7 +4,6 @@ For as long as anything is under way there is a Deployment `NAME-candidate`, who
 done. It is created first and deleted last.
 """
 
-import re
 import secrets
 import time
 from contextlib import AsyncExitStack
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from bot.deploy import trees
 from bot.deploy.kubernetes import acts, candidate, described, objects, pods, rollout, waiting
 from bot.deploy.kubernetes.addresses import Addresses
 from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.finishing import finished
 from bot.deploy.kubernetes.memory import Memory, read
+from bot.deploy.kubernetes.names import Names
 from bot.deploy.kubernetes.objects import Object
 from bot.deploy.kubernetes.stable import Stable
 from bot.deploy.kubernetes.waiting import Waited
@@ -44,12 +43,13 @@ class KubernetesDeployer:
         self.memory: Memory | None = None
         self.began = time.time()
         self.stable = Stable(target, api)
+        self.names = Names(target, context.service, context.repository)
         self.addresses = Addresses(self.stable, api, stack, context.log)
 
     async def plan(self, commit: str | None) -> Intent:
         """As `Deployer.plan`."""
         stable = await self.stable.read()
-        image, full = await self._wanted(commit)
+        image, full = await self.names.wanted(commit)
         container = self.stable.container(stable)
         now = objects.image(stable, container)
         serving = await self._serving(stable)
@@ -59,7 +59,7 @@ class KubernetesDeployer:
             f"promoted, the container {container} of {self.name} gets {image}, by its own rollout",
             *stable_lines(stable, image, now),
         ]
-        return Intent(self._revision(image, full), serving, tuple(lines))
+        return Intent(self.names.revision(image, full), serving, tuple(lines))
 
     async def previous(self, commit: str | None) -> Deployed | None:
         """As `Deployer.previous`: what serves now."""
@@ -79,9 +79,13 @@ class KubernetesDeployer:
         if self.memory is not None:
             raise DeployError(f"{self.memory.image} is on trial already; accept it or roll it back first")
         stable = await self.stable.read()
-        image, full = await self._wanted(commit)
+        image, full = await self.names.wanted(commit)
         container = self.stable.container(stable)
-        newest = (await waiting.look(self.api, self.name)).newest
+        seen = await waiting.look(self.api, self.name)
+        before = rollout.progress(seen.deployment, seen.replica_sets, seen.pods, seen.events)
+        if before.state != "complete":
+            self.context.log(f"{self.name} is in the middle of a rollout, and comes back to that: {before.says}")
+        newest = seen.newest
         memory = Memory(
             act="deploy",
             token=self.token,
@@ -157,7 +161,8 @@ class KubernetesDeployer:
     async def describe(self) -> dict[str, JsonValue]:
         """As `Deployer.describe`."""
         seen = await waiting.look(self.api, self._candidates_place())
-        return described.facts(seen, self.stable.container(seen.deployment))
+        facts = described.facts(seen, self.stable.container(seen.deployment))
+        return {key: described.redacted(each, self.context.redactor) for key, each in facts.items()}
 
     async def logs(self, since: float) -> bytes:
         """As `Deployer.logs`: of the newest pods, each cut at its end."""
@@ -240,40 +245,17 @@ class KubernetesDeployer:
         await acts.remove(self.api, self.name, self.token)
         self.memory = None
 
-    async def _wanted(self, commit: str | None) -> tuple[str, str | None]:
-        """The image to deploy, and the commit's SHA.
-
-        Raises:
-            DeployError: the image needs a commit, and there is none.
-        """
-        full = commit
-        if commit is not None and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
-            full = await trees.resolve(self.context.repository, commit)
-        image = self.target.image_of(full)
-        if image is None:
-            raise DeployError(
-                f"the image {self.target.image} needs a commit, and none is known; name one with `--commit`"
-            )
-        return image, full
-
     async def _serving(self, stable: Object) -> str | None:
         if rollout.wants(stable) == 0:
             return None
         image = objects.image(stable, self.stable.container(stable))
-        return self._revision(image, self.target.commit_in(image))
-
-    def _revision(self, image: str, commit: str | None) -> str:
-        """What a revision goes by: its commit, else the end of its image's name."""
-        commit = commit or self.target.commit_in(image)
-        if commit is not None:
-            return f"{self.context.service}-{commit[:7]}"
-        return f"{self.context.service}@{image.rpartition('/')[2]}"
+        return self.names.revision(image, self.target.commit_in(image))
 
     def _of_pod(self, pod: Object, container: str) -> str:
         """The revision that a pod belongs to, by its image."""
         image = next((str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == container), "")
         commit = self.memory.commit if self.memory and image == self.memory.image else None
-        return self._revision(image, commit) if image else objects.name(pod)
+        return self.names.revision(image, commit) if image else objects.name(pod)
 
     async def _previous_address(self) -> str | None:
         """Where the revision that serves answers by itself."""
@@ -299,7 +281,7 @@ class KubernetesDeployer:
         subject = Subject(
             service=self.context.service,
             environment=self.context.environment,
-            revision=self._revision(image, known),
+            revision=self.names.revision(image, known),
             commit=known,
             image=image,
             url=own or public,

@@ -40,6 +40,15 @@ def facts(seen: Look, container: str) -> dict[str, JsonValue]:
     }
 
 
+def redacted(value: JsonValue, redactor: Redactor) -> JsonValue:
+    """The same without secrets, whatever a manifest holds where."""
+    if isinstance(value, dict):
+        return {key: redacted(each, redactor) for key, each in value.items()}
+    if isinstance(value, list):
+        return [redacted(each, redactor) for each in value]
+    return redactor.text(value) if isinstance(value, str) else value
+
+
 def _image_id(pod: Object, container: str) -> str | None:
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if each.get("name") == container and each.get("imageID"):
@@ -70,7 +79,7 @@ def observation(
     if started and waited.seconds is not None:
         row = (0, waited.seconds * 1000, 0, True)
         series = (Series(id="start-up", unit="ms", better="lower", samples=(row,)),)
-    value = json.loads(redactor.text(json.dumps(facts(waited.look, container))))
+    value = redacted(facts(waited.look, container), redactor)
     return (
         Observation(
             probe="deploy",

@@ -73,8 +73,16 @@ class Stable:
         return self._service
 
     async def selector(self) -> dict[str, str]:
-        """What the Service selects."""
-        return dict((await self.service())["spec"].get("selector") or {})
+        """What the Service selects.
+
+        Raises:
+            DeployError: nothing.
+        """
+        service = await self.service()
+        selector = dict(service["spec"].get("selector") or {})
+        if not selector:
+            raise DeployError(f"the Service {objects.name(service)} selects no pods; name the one that users reach")
+        return selector
 
     async def port(self) -> int:
         """The container's port that the Service's first port goes to, or the one that the spec names.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import connect
 
+from bot.deploy.kubernetes.target import KubernetesTarget
 from bot.model.errors import DeployError
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 from tests.integration.deploy.kubernetes_ground import ask, commit, ground
@@ -117,3 +118,14 @@ async def test_a_forward_that_is_not_allowed_is_no_fault_of_the_service(kube: Gr
     async with kube.target(token=token).open(kube.context()) as deployer:
         with pytest.raises(DeployError, match=r'cannot get resource "pods/portforward".*verbs: \["get"\]'):
             await deployer.previous(None)
+
+
+async def test_a_server_and_a_token_are_enough(tmp_path: Path) -> None:
+    with ground(tmp_path, tls=True) as kube:
+        kube.install()
+        assert kube.cluster.authority is not None
+        keys = {"server": kube.cluster.url, "token": kube.cluster.admin, "namespace": "shop"}
+        keys["authority"] = kube.cluster.authority.certificate.decode()
+        said = {"deployment": "chat", "image": "registry.example.com/chat:{commit}", **keys}
+        async with KubernetesTarget.model_validate(said).open(kube.context()) as deployer:
+            assert await asyncio.to_thread(ask, (await deployer.urls()).public) == "a"

@@ -177,3 +177,26 @@ async def test_a_run_that_is_cancelled_in_its_rollout_puts_the_revision_before_b
     with pytest.raises(asyncio.CancelledError):
         await task
     kube.alone("a")
+
+
+async def test_a_service_that_selects_nothing_is_not_taken(kube: Ground) -> None:
+    kube.install()
+    kube.cluster.store.change("services", "shop", "chat", lambda each: each["spec"].pop("selector"))
+    async with kube.target().open(kube.context()) as deployer:
+        with pytest.raises(DeployError, match="the Service chat selects no pods"):
+            await deployer.urls()
+    async with kube.target(service="chatt").open(kube.context()) as deployer:
+        with pytest.raises(DeployError, match="no Service 'chatt' in the namespace 'shop'; name it with `service:`"):
+            await deployer.urls()
+
+
+async def test_a_rollout_that_is_under_way_is_said_before_a_deploy(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    kube.cluster.sets.quota = 2
+    rolls_out(kube, "c")
+    kube.cluster.wait(lambda: "exceeded quota" in str(kube.deployment()["status"]))
+    kube.cluster.sets.quota = 3
+    async with kube.target(patience=0.5).open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+    assert "chat is in the middle of a rollout, and comes back to that" in kube.lines[0]

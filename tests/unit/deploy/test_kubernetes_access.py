@@ -168,3 +168,15 @@ def test_a_token_file_is_relative_to_its_kubeconfig(tmp_path: Path) -> None:
     credential = access.find(str(write(tmp_path, {"tokenFile": "token"})), None, Redactor()).credential
     assert isinstance(credential, TokenFile)
     assert credential.file == tmp_path / "token"
+
+
+async def test_a_spec_can_name_the_server_itself() -> None:
+    redactor = Redactor()
+    authority = Authority().certificate.decode()
+    found = access.given("https://203.0.113.7/", "a-token-of-ours", authority, redactor)
+    assert (found.server, await found.credential.header(redactor)) == ("https://203.0.113.7", "Bearer a-token-of-ours")
+    assert found.tls is not None
+    assert [each["subject"] for each in found.tls.get_ca_certs()] == [((("commonName", "stand-in-ca"),),)]
+    assert "a-token-of-ours" not in redactor.text("a-token-of-ours")
+    with pytest.raises(DeployError, match="the spec's `authority` is no certificate in PEM"):
+        access.given("https://203.0.113.7", "a-token-of-ours", "no certificate", redactor)

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.deploy.kubernetes import candidate, objects, pods
+from bot.deploy.kubernetes import candidate, described, objects, pods
 from bot.deploy.kubernetes.target import KubernetesTarget
+from bot.safety.redact import Redactor
+from tests.kubernetes_stand_in import selecting
 
 LABELS = st.dictionaries(st.sampled_from(["app", "tier", "team"]), st.sampled_from(["chat", "web", "a"]))
 
@@ -64,8 +66,39 @@ def test_an_image_is_filled_in_and_read_back() -> None:
         ({"url": "https://user:password@chat.example.com"}, "user or a password"),
         ({"port": 0}, "greater than or equal to 1"),
         ({"replica": 2}, "Extra inputs"),
+        ({"server": "https://203.0.113.7"}, "`server` and `token` go together"),
+        ({"authority": "-----BEGIN"}, "`authority` goes with `server`"),
+        ({"server": "http://203.0.113.7", "token": "t"}, "begins with https://"),
+        ({"server": "https://203.0.113.7", "token": "t", "context": "shop"}, "either `server`, or"),
     ],
 )
 def test_a_wrong_key_is_said(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         target(**keys)
+
+
+def test_a_token_is_in_no_message() -> None:
+    assert "tell-nobody" not in repr(target(server="https://203.0.113.7", token="tell-nobody"))
+
+
+def test_a_selector_is_asked_for_as_kubernetes_writes_it() -> None:
+    expressions = [
+        {"key": "tier", "operator": "In", "values": ["web", "api"]},
+        {"key": "old", "operator": "NotIn", "values": ["yes"]},
+        {"key": "team", "operator": "Exists"},
+        {"key": "canary", "operator": "DoesNotExist"},
+    ]
+    selector = {"matchLabels": {"b": "2", "a": "1"}, "matchExpressions": expressions}
+    wanted = "a=1,b=2,tier in (web,api),old notin (yes),team,!canary"
+    assert objects.selector({"spec": {"selector": selector}}) == wanted
+    things = [
+        {"metadata": {"labels": {"a": "1", "b": "2", "tier": "api", "team": "x"}}},
+        {"metadata": {"labels": {"a": "1", "b": "2", "tier": "api", "team": "x", "canary": ""}}},
+    ]
+    assert selecting.labelled(things, wanted) == things[:1]
+
+
+def test_facts_hold_no_secret_wherever_it_stands() -> None:
+    value = {"image": "r/hunter-two:1", "limits": {"memory": "1Gi"}, "pods": ["chat-hunter-two"], "ready": 1}
+    made = described.redacted(value, Redactor(["hunter-two"]))
+    assert made == {"image": "r/[redacted]:1", "limits": {"memory": "1Gi"}, "pods": ["chat-[redacted]"], "ready": 1}
