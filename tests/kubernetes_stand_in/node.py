@@ -3,7 +3,9 @@
 import http.client
 import itertools
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,7 +67,8 @@ class Node:
         self.images: dict[str, Image] = {}
         self.room: int | None = None
         self.held: dict[str, Held] = {}
-        self._addresses = itertools.count(2)
+        self._numbers = itertools.count()
+        self._claim, self._subnet = _claimed()
         self._probing = ThreadPoolExecutor(4, thread_name_prefix="probe")
 
     def turn(self) -> None:
@@ -80,6 +83,7 @@ class Node:
     def stop(self) -> None:
         """Kill everything."""
         self._probing.shutdown(wait=False, cancel_futures=True)
+        self._claim.close()
         for held in self.held.values():
             for each in held.containers.values():
                 _signal(each.process, signal.SIGKILL)
@@ -90,7 +94,9 @@ class Node:
         """What a container printed; None where there is no such start of it."""
         held = self.held.get(uid)
         found = held.containers.get(container) if held else None
-        file = None if found is None else found.earlier if previous else found.output
+        file = None
+        if found is not None:  # between two starts, the one before is the last one
+            file = found.earlier if previous and found.process is not None else found.output
         return None if file is None else file.read_bytes()
 
     def _scheduled(self, pod: Object) -> bool:
@@ -99,8 +105,7 @@ class Node:
             self._write(pod, lambda each: set_condition(each, "PodScheduled", "False", "Unschedulable", message))
             self.events.tell(pod, "Warning", "FailedScheduling", message)
             return False
-        number = next(self._addresses)
-        held = Held(f"127.77.{number // 250}.{number % 250 + 2}")
+        held = Held(f"{self._subnet}.{next(self._numbers) % 250 + 2}")
         self.held[pod["metadata"]["uid"]] = held
 
         def write(each: Object) -> None:
@@ -237,6 +242,19 @@ class Node:
 
     def _write(self, pod: Object, by: Any) -> None:
         self.store.change("pods", pod["metadata"]["namespace"], pod["metadata"]["name"], by)
+
+
+def _claimed() -> tuple[socket.socket, str]:
+    """Loopback addresses that no other cluster on this machine has, and what holds them while it is open."""
+    while True:
+        subnet = f"127.{64 + secrets.randbelow(128)}.{secrets.randbelow(256)}"
+        claim = socket.socket()
+        try:
+            claim.bind((f"{subnet}.1", 7999))
+        except OSError:
+            claim.close()
+        else:
+            return claim, subnet
 
 
 def _asked(address: str, port: int, path: str, seconds: float) -> str | None:

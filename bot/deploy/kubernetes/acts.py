@@ -1,11 +1,8 @@
 """The acts on the cluster, each after its intent is written. Recovery does the same ones as a deploy."""
 
-import copy
-
 from bot.deploy.kubernetes import candidate, objects, waiting
 from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.memory import ACT, Memory, read
-from bot.deploy.kubernetes.objects import Object
 from bot.deploy.kubernetes.waiting import Waited
 from bot.model.errors import DeployError
 
@@ -61,12 +58,10 @@ async def to_image(api: Api, deployment: str, memory: Memory) -> None:
     for _ in range(TRIES):
         stable = await api.get("deployments", deployment)
         now = objects.image(stable, memory.container)
-        if candidate.fingerprint(stable) != memory.previous_template:
-            if _is_candidates(stable, memory):
-                return
-            raise interloper(deployment, memory, now)
         if now == memory.image:
             return
+        if candidate.fingerprint(stable) != memory.previous_template:
+            raise interloper(deployment, memory, now)
         try:
             await api.patch("deployments", deployment, candidate.image_change(stable, memory.container, memory.image))
         except Refused as error:
@@ -79,32 +74,31 @@ async def to_image(api: Api, deployment: str, memory: Memory) -> None:
     )
 
 
-async def back(api: Api, deployment: str, memory: Memory) -> str | None:
-    """Put the template of the previous ReplicaSet back. What was done in words, None where nothing had to be.
+async def back(api: Api, deployment: str, memory: Memory) -> None:
+    """Give the stable Deployment the previous image again.
+
+    That makes its template the former ReplicaSet's, which Kubernetes takes up again, as after `kubectl rollout undo`. What
+    somebody has changed besides the image stays.
 
     Raises:
-        Interloper: it runs neither revision: somebody else has rolled out, and that is left alone.
+        Interloper: it has neither image: somebody else has rolled out, and that is left alone.
     """
     for _ in range(TRIES):
-        seen = await waiting.look(api, deployment)
-        stable = seen.deployment
+        stable = await api.get("deployments", deployment)
         now = objects.image(stable, memory.container)
-        if candidate.fingerprint(stable) == memory.previous_template:
-            return None
-        if not _is_candidates(stable, memory):
+        if now == memory.previous_image:
+            return
+        if now != memory.image:
             raise interloper(deployment, memory, now)
-        former = next((each for each in seen.replica_sets if objects.name(each) == memory.previous_replica_set), None)
-        template = objects.template(former) if former is not None else _with(stable, memory)
+        change = candidate.image_change(stable, memory.container, memory.previous_image)
         try:
-            await api.patch("deployments", deployment, candidate.template_change(stable, template))
+            await api.patch("deployments", deployment, change)
         except Refused as error:
             if error.status != 409:
                 raise
         else:
-            return f"{deployment} is put back from {now} to {memory.previous_image}"
-    raise DeployError(
-        f"the Deployment {deployment} is written to all the time: it could not be put back; put it back by hand"
-    )
+            return
+    raise DeployError(f"the Deployment {deployment} is written to all the time: put it back by hand")
 
 
 def interloper(deployment: str, memory: Memory, now: str) -> Interloper:
@@ -143,19 +137,3 @@ def incomplete(api: Api, deployment: str, done: Waited) -> str:
     """Why a rollout is not complete, and what to look at."""
     why = api.said(done.progress.trouble.message) if done.progress.trouble else ""
     return f"{done.progress.says}{f' ({why})' if why else ''}; see `kubectl rollout status deployment/{deployment}`"
-
-
-def _is_candidates(stable: Object, memory: Memory) -> bool:
-    """Does it have the previous template but for the candidate's image?"""
-    if objects.image(stable, memory.container) != memory.image:
-        return False
-    return candidate.fingerprint({"spec": {"template": _with(stable, memory)}}) == memory.previous_template
-
-
-def _with(stable: Object, memory: Memory) -> Object:
-    """Its template with the previous image: for a history that keeps no ReplicaSet."""
-    made = copy.deepcopy(objects.template(stable))
-    for each in objects.containers(made):
-        if each["name"] == memory.container:
-            each["image"] = memory.previous_image
-    return made

@@ -82,17 +82,9 @@ def fingerprint(deployment: Object) -> str:
 
 
 def image_change(stable: Object, container: str, image: str) -> Object:
-    """The strategic merge patch that promotes: this one field, and only if nobody wrote meanwhile."""
+    """The strategic merge patch that promotes or rolls back: this one field, and only if nobody wrote meanwhile."""
     containers: list[dict[str, Any]] = [{"name": container, "image": image}]
     return {
         "metadata": {"resourceVersion": objects.version(stable)},
         "spec": {"template": {"spec": {"containers": containers}}},
-    }
-
-
-def template_change(stable: Object, template: Object) -> Object:
-    """The strategic merge patch that puts a template back whole, as `kubectl rollout undo` does."""
-    return {
-        "metadata": {"resourceVersion": objects.version(stable)},
-        "spec": {"template": {"$patch": "replace", **template}},
     }

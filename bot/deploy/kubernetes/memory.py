@@ -19,7 +19,7 @@ class Memory(BaseModel):
     """The act that is about to be done or being done, and what was there before it.
 
     `token` is the run's own: a run that finds another's has been overtaken. `previous_*` are the image and the
-    ReplicaSet that served, `previous_template` the digest of their pods' template.
+    ReplicaSet that served, and the digest of its pods' template.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -67,33 +67,35 @@ def shares(counts: dict[str, int]) -> dict[str, int]:
 async def output(api: Api, pods: list[Object], container: str, since: float) -> bytes:
     """What the newest pods printed since then (seconds since 1970, 0 for all), each under its name, redacted.
 
-    Of a container that has ended, what it printed before its last start.
+    Of a container that was started again, what it printed before that comes first: there is why it ended.
     """
     parts = []
-    seconds = max(1, math.ceil(time.time() - since)) if since else None
+    query = {"container": container, "limitBytes": str(BYTES)}
+    if since:
+        query["sinceSeconds"] = str(max(1, math.ceil(time.time() - since)))
     newest = sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), reverse=True)
     for pod in newest[:MOST]:
-        query = {"container": container, "limitBytes": str(BYTES)}
-        query |= {} if seconds is None else {"sinceSeconds": str(seconds)}
-        if _between_starts(pod, container):
-            query["previous"] = "true"
-        try:
-            text = await api.log(objects.name(pod), query)
-        except Refused as error:
-            if error.status not in (400, 404):
-                raise
-            continue  # it has not started yet, or is gone
-        if text:
-            head = f"== {objects.name(pod)}\n".encode()
-            parts.append(head + api.redactor.data(text, cut=len(text) >= BYTES).rstrip(b"\n") + b"\n")
+        before = [await _printed(api, pod, {**query, "previous": "true"})] if _restarted(pod, container) else []
+        now = await _printed(api, pod, query)
+        # between two starts both are the same one
+        if text := b"".join(dict.fromkeys([*before, now])):
+            parts.append(f"== {objects.name(pod)}\n".encode() + text)
     return b"".join(parts)
 
 
-def _between_starts(pod: Object, container: str) -> bool:
-    for each in (pod.get("status") or {}).get("containerStatuses") or ():
-        if each.get("name") == container:
-            return bool(each.get("restartCount")) and not (each.get("state") or {}).get("running")
-    return False
+async def _printed(api: Api, pod: Object, query: dict[str, str]) -> bytes:
+    try:
+        text = await api.log(objects.name(pod), query)
+    except Refused as error:
+        if error.status not in (400, 404):
+            raise
+        return b""  # it has not started yet, or is gone
+    return api.redactor.data(text, cut=len(text) >= BYTES).rstrip(b"\n") + b"\n" if text else b""
+
+
+def _restarted(pod: Object, container: str) -> bool:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return any(each.get("name") == container and each.get("restartCount") for each in statuses)
 
 
 async def fresh(api: Api, deployment: str, within: float) -> float:

@@ -10,7 +10,7 @@ from tests.integration.deploy.kubernetes_ground import REGISTRY, commit, image
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
 SETTLE = ("the candidate is made", "promote is meant", "the image is changed", "settle is meant", "the candidate goes")
-ROLLBACK = ("", "", "", "rollback is meant", "the template is put back", "the candidate goes")
+ROLLBACK = ("", "", "", "rollback is meant", "the image is put back", "the candidate goes")
 
 
 @pytest.mark.parametrize(
