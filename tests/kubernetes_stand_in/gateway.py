@@ -224,7 +224,9 @@ class Gateway:
         if text is None:
             message = f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating'
             return failure(400, "BadRequest", message)
-        return Answer(200, text[-int(query.get("limitBytes", len(text) or 1)) :])
+        if "tailLines" in query:
+            text = b"".join(text.splitlines(keepends=True)[-int(query["tailLines"]) :])
+        return Answer(200, text[: int(query["limitBytes"])] if "limitBytes" in query else text)
 
     def _fault(self, method: str, target: str) -> Fault | None:
         for each in self.faults:

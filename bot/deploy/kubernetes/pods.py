@@ -12,8 +12,10 @@ from bot.model.errors import DeployError
 
 MOST = 5
 """Pods whose output is read."""
+LINES = 400
+"""The last lines of each pod's output that are read."""
 BYTES = 65_536
-"""Bytes of each pod's output that are read, its end."""
+"""Bytes of those lines that are read: the API ends there (`limitBytes`)."""
 TRUSTED = 0.25
 """Seconds that a list of pods is good for: as long as a node takes to follow a change of the endpoints."""
 PAUSE = 0.1
@@ -70,7 +72,7 @@ async def output(api: Api, pods: list[Object], container: str, since: float) -> 
     Of a container that was started again, what it printed before that comes first: there is why it ended.
     """
     parts = []
-    query = {"container": container, "limitBytes": str(BYTES)}
+    query = {"container": container, "tailLines": str(LINES), "limitBytes": str(BYTES)}
     if since:
         query["sinceSeconds"] = str(max(1, math.ceil(time.time() - since)))
     newest = sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), reverse=True)

@@ -1,5 +1,6 @@
 """Each way in which a rollout fails: one sentence, with what Kubernetes said of it as data, and nothing left behind."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -90,6 +91,30 @@ async def test_what_a_crashing_candidate_printed_is_evidence(kube: Ground) -> No
     printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
     assert "cannot find the database" in printed
     assert "hunter" not in printed
+
+
+async def test_the_end_of_a_long_output_is_kept_and_no_torn_secret(kube: Ground) -> None:
+    kube.install()
+    secret = "hunter-two-hunter"
+    flood = f"for number in range(900): print(number, 'x' * 150)\nprint('y' * 3838 + {secret!r}, flush=True)\n"
+    kube.push("b", flood + CRASHES)
+    async with kube.target(within=5, patience=0.3).open(kube.context()) as deployer:
+        deployed = await deployer.deploy(commit("b"))
+    printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
+    assert "\n500 xxx" not in printed
+    assert "\n899 xxx" in printed
+    assert printed.endswith("y[redacted]\n"), "it was cut in the middle of the secret"
+
+
+async def test_an_image_that_comes_late_is_waited_for(kube: Ground) -> None:
+    kube.install()
+    async with kube.target(patience=15).open(kube.context()) as deployer:
+        task = asyncio.create_task(deployer.deploy(commit("b")))
+        while "Failed to pull image" not in str(kube.cluster.store.every("events")):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        kube.push("b")
+        assert (await task).observation.state == "measured"
 
 
 async def test_a_rollout_that_kubernetes_gives_up_is_put_back(kube: Ground) -> None:
