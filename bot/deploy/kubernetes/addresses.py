@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from bot.deploy.kubernetes import candidate, pods
 from bot.deploy.kubernetes.api import Api
 from bot.deploy.kubernetes.forward import Forward, Pick
+from bot.deploy.kubernetes.memory import Memory
 from bot.deploy.kubernetes.stable import Stable
 
 
@@ -24,10 +25,10 @@ class Addresses:
         url = self.stable.target.url
         return url or await self._forward("public", pods.picking(self.api, await self.stable.selector()))
 
-    async def candidate(self) -> str:
-        """The candidate's own pods."""
-        own = {candidate.LABEL: candidate.mark(self.stable.target.deployment)}
-        return await self._forward("candidate", pods.picking(self.api, own))
+    async def candidate(self, memory: Memory) -> str:
+        """The candidate's own pods: those of this deploy, and none of one before that are still ending."""
+        own = candidate.labels(self.stable.target.deployment, memory)
+        return await self._forward(f"candidate {memory.token}", pods.picking(self.api, own))
 
     async def of(self, replica_set: str) -> str:
         """The pods of one of the stable Deployment's ReplicaSets."""

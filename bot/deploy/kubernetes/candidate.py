@@ -11,6 +11,8 @@ from bot.model import digest
 from bot.model.value import canonical
 
 LABEL = "stability-proof.dev/candidate-of"
+RUN = "stability-proof.dev/run"
+"""Tells this deploy's pods from those of one before that are still ending."""
 LONGEST_LABEL = 63
 
 
@@ -30,10 +32,15 @@ def mark(deployment: str) -> str:
     return f"{deployment[:40].rstrip('.-')}-{digest(deployment.encode())[-16:]}"
 
 
-def unselected(labels: dict[str, str], stable: Object, services: list[Object]) -> dict[str, str]:
+def labels(deployment: str, memory: Memory) -> dict[str, str]:
+    """What the candidate's pods, and no others, are found by."""
+    return {LABEL: mark(deployment), RUN: memory.token}
+
+
+def unselected(theirs: dict[str, str], stable: Object, services: list[Object]) -> dict[str, str]:
     """The labels without those by which the stable Deployment, or any Service, would take the pods for its own."""
     taken = set(stable["spec"]["selector"].get("matchLabels") or {})
-    kept = {key: value for key, value in labels.items() if key not in taken}
+    kept = {key: value for key, value in theirs.items() if key not in taken}
     for each in services:
         selector = each["spec"].get("selector") or {}
         if objects.selects(selector, kept):
@@ -48,7 +55,7 @@ def build(stable: Object, services: list[Object], memory: Memory, replicas: int,
         if each["name"] == memory.container:
             each["image"] = memory.image
     name = objects.name(stable)
-    own = {LABEL: mark(name)}
+    own = labels(name, memory)
     metadata = template.setdefault("metadata", {})
     metadata["labels"] = {**unselected(metadata.get("labels") or {}, stable, services), **own}
     metadata.pop("creationTimestamp", None)

@@ -39,7 +39,6 @@ class KubernetesDeployer:
         self.api = api
         self.stack = stack
         self.name = target.deployment
-        self.token = secrets.token_hex(8)
         self.memory: Memory | None = None
         self.began = time.time()
         self.stable = Stable(target, api)
@@ -88,7 +87,7 @@ class KubernetesDeployer:
         newest = seen.newest
         memory = Memory(
             act="deploy",
-            token=self.token,
+            token=secrets.token_hex(8),
             container=container,
             image=image,
             commit=full,
@@ -117,7 +116,7 @@ class KubernetesDeployer:
 
     async def urls(self) -> Urls:
         """As `Deployer.urls`."""
-        beside = None if self.memory is None else await self.addresses.candidate()
+        beside = None if self.memory is None else await self.addresses.candidate(self.memory)
         previous = None if self._promoted else await self._previous_address()
         return Urls(await self.addresses.public(), beside, previous)
 
@@ -234,7 +233,7 @@ class KubernetesDeployer:
 
     async def _write(self, memory: Memory) -> None:
         """Write the intent down, then keep it here."""
-        await acts.written(self.api, self.name, memory, self.token)
+        await acts.written(self.api, self.name, memory, memory.token)
         self.memory = memory
 
     async def _discard(self) -> None:
@@ -242,7 +241,8 @@ class KubernetesDeployer:
         await finished(self._removed())
 
     async def _removed(self) -> None:
-        await acts.remove(self.api, self.name, self.token)
+        if self.memory is not None:
+            await acts.remove(self.api, self.name, self.memory.token)
         self.memory = None
 
     async def _serving(self, stable: Object) -> str | None:
@@ -277,7 +277,8 @@ class KubernetesDeployer:
             waited, self.context.redactor, printed, container, self.target.within, started=started
         )
         public = await self.addresses.public()
-        own = await (self.addresses.candidate() if started else self._previous_address())
+        on_trial = self.memory if started else None
+        own = await (self.addresses.candidate(on_trial) if on_trial else self._previous_address())
         subject = Subject(
             service=self.context.service,
             environment=self.context.environment,

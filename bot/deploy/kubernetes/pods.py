@@ -8,7 +8,6 @@ from bot.deploy.kubernetes import objects, rollout, waiting
 from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.forward import Pick
 from bot.deploy.kubernetes.objects import Object
-from bot.model.errors import DeployError
 
 MOST = 5
 """Pods whose output is read."""
@@ -100,12 +99,8 @@ def _restarted(pod: Object, container: str) -> bool:
     return any(each.get("name") == container and each.get("restartCount") for each in statuses)
 
 
-async def fresh(api: Api, deployment: str, within: float) -> float:
-    """Give a Deployment one pod more, time that to readiness, and take it away again.
-
-    Raises:
-        DeployError: it never became ready; the Deployment has as many pods as before.
-    """
+async def fresh(api: Api, deployment: str, within: float) -> float | None:
+    """Give a Deployment one pod more, time that to readiness, and take it away again; None where it never was ready."""
     before = await waiting.look(api, deployment)
     wanted = rollout.wants(before.deployment)
     known = {objects.uid(each) for each in before.pods}
@@ -117,6 +112,6 @@ async def fresh(api: Api, deployment: str, within: float) -> float:
             if any(objects.uid(each) not in known and objects.ready(each) for each in pods):
                 return time.perf_counter() - began
             await asyncio.sleep(min(PAUSE, within - passed))
-        raise DeployError(f"a fresh pod of {deployment} was not ready after {within:g} s")
+        return None
     finally:
         await api.patch("deployments", deployment, {"spec": {"replicas": wanted}})

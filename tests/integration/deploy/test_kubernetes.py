@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bot.model.errors import DeployError
+from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
-from tests.integration.deploy.kubernetes_ground import Users, ask, commit, image
 
 
 async def test_a_candidate_is_tried_without_users_then_promoted_and_kept(kube: Ground) -> None:
@@ -115,7 +115,10 @@ async def test_no_service_selects_the_candidate_and_it_is_the_stable_pod_but_for
     async with kube.target().open(kube.context()) as deployer:
         await deployer.deploy(commit("b"))
         made, stable = kube.deployment("chat-candidate"), kube.deployment()
-        assert made["spec"]["template"]["metadata"]["labels"] == {"stability-proof.dev/candidate-of": "chat"}
+        assert made["spec"]["template"]["metadata"]["labels"].keys() == {
+            "stability-proof.dev/candidate-of",
+            "stability-proof.dev/run",
+        }
         [one], [other] = (each["spec"]["template"]["spec"]["containers"] for each in (made, stable))
         assert one == {**other, "image": image("b")}
         assert deployer.abilities.splits is False
@@ -180,3 +183,44 @@ async def test_a_scaled_down_deployment_has_no_previous_revision(kube: Ground) -
         assert await deployer.previous(None) is None
         assert (await deployer.plan(commit("b"))).serving is None
         assert await deployer.traffic() == {}
+
+
+async def test_a_candidate_that_is_still_ending_is_not_taken_for_the_next_one(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    kube.push("c")
+    kube.cluster.sets.collects = False
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("c"))
+        await deployer.rollback()
+        deployed = await deployer.deploy(commit("b"))
+        assert kube.pods()[image("c")] == 1, "it is there still"
+        answers = {await asyncio.to_thread(ask, deployed.subject.url) for _ in range(8)}
+        assert answers == {"b"}
+        assert (await deployer.urls()).candidate == deployed.subject.url
+    kube.cluster.sets.collects = True
+    kube.alone("a")
+
+
+async def test_a_drill_goes_there_and_back_and_there_again(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        await deployer.promote(100)
+        assert await deployer.rollback() is not None
+        again = await deployer.deploy(commit("b"))
+        assert again.observation.state == "measured"
+        await deployer.promote(100)
+        await deployer.settle()
+    kube.alone("b")
+
+
+async def test_a_fresh_pod_that_is_never_ready_is_none(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target(within=1.5).open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        kube.push("b", SERVES, ready=False)
+        assert await deployer.fresh_start() is None
+        assert (await deployer.describe())["replicas"] == 1
