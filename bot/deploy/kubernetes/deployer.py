@@ -160,8 +160,11 @@ class KubernetesDeployer:
     async def describe(self) -> dict[str, JsonValue]:
         """As `Deployer.describe`."""
         seen = await waiting.look(self.api, self._candidates_place())
-        facts = described.facts(seen, self.stable.container(seen.deployment))
-        return {key: described.redacted(each, self.context.redactor) for key, each in facts.items()}
+        container = self.stable.container(seen.deployment)
+        image = objects.image(seen.deployment, container)
+        commit = self.memory.commit if self.memory and self.memory.image == image else None
+        said = {"revision": self.names.revision(image, commit), **described.platform(seen, container)}
+        return {key: described.redacted(each, self.context.redactor) for key, each in said.items()}
 
     async def logs(self, since: float) -> bytes:
         """As `Deployer.logs`: of the newest pods, each cut at its end."""
@@ -274,7 +277,7 @@ class KubernetesDeployer:
         if waited.seconds is None:
             printed = await pods.output(self.api, waited.look.of(waited.look.newest), container, self.began)
         seen, evidence = described.observation(
-            waited, self.context.redactor, printed, container, self.target.within, started=started
+            waited, self.name, self.context.redactor, printed, container, self.target.within, started=started
         )
         public = await self.addresses.public()
         on_trial = self.memory if started else None

@@ -1,4 +1,4 @@
-"""What a look shows, in the forms that the bot keeps: facts, a series, checks, the state of an observation. Pure."""
+"""What a look shows, in the forms that the bot keeps: facts, a series, a check, the state of an observation. Pure."""
 
 import json
 
@@ -18,26 +18,46 @@ LINE = 600
 """Characters of what Kubernetes said that a check shows: what a registry answers is long, and the point comes last."""
 
 
-def facts(seen: Look, container: str) -> dict[str, JsonValue]:
-    """The revision as Kubernetes has it. The digest is what the nodes say they run, one for each that differs."""
+def platform(seen: Look, container: str) -> dict[str, JsonValue]:
+    """The revision as Kubernetes has it, each thing by itself; what is not known is left out.
+
+    `digest` is what the nodes say they run, and all of them where they differ.
+    """
     deployment, newest = seen.deployment, seen.newest
     pods = seen.of(newest)
-    wanted = next(each for each in objects.containers(deployment["spec"]["template"]) if each["name"] == container)
-    resources = wanted.get("resources") or {}
     ids = sorted({each for pod in pods if (each := _image_id(pod, container))})
-    return {
-        "deployment": objects.name(deployment),
+    found: dict[str, JsonValue] = {
         "namespace": str(deployment["metadata"]["namespace"]),
-        "replica_set": None if newest is None else objects.name(newest),
-        "revision": objects.annotation(deployment, objects.REVISION),
-        "image": str(wanted["image"]),
-        "image_digest": ids[0] if len(ids) == 1 else list(ids) or None,
-        "limits": dict(resources.get("limits") or {}),
-        "requests": dict(resources.get("requests") or {}),
+        "deployment": objects.name(deployment),
+        "replica set": None if newest is None else objects.name(newest),
+        "rollout": objects.annotation(deployment, objects.REVISION),
+        "image": objects.image(deployment, container),
+        "digest": ", ".join(ids) or None,
         "replicas": rollout.wants(deployment),
         "ready": sum(map(objects.ready, pods)),
-        "pods": [objects.name(each) for each in pods],
     }
+    for kind, values in _resources(deployment, container).items():
+        found |= {f"{name} {kind}": str(value) for name, value in values.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _resources(deployment: Object, container: str) -> dict[str, dict[str, str]]:
+    """Limits and requests of a container, as the manifest writes them."""
+    wanted = next(each for each in objects.containers(deployment["spec"]["template"]) if each["name"] == container)
+    resources = wanted.get("resources") or {}
+    kinds = (("limit", "limits"), ("request", "requests"))
+    return {kind: {str(name): str(value) for name, value in (resources.get(key) or {}).items()} for kind, key in kinds}
+
+
+def facts(seen: Look, stable: str, container: str, redactor: Redactor) -> tuple[Fact, ...]:
+    """Where it is, and what it may use: the same from one deploy to the next, unless somebody has changed it."""
+    place = {"kind": "kubernetes", "namespace": str(seen.deployment["metadata"]["namespace"]), "deployment": stable}
+    resources = _resources(seen.deployment, container)
+    configuration: dict[str, JsonValue] = {kind: {**values} for kind, values in resources.items()}
+    return (
+        Fact(id="target", kind="target", value=redacted(dict(place), redactor)),
+        Fact(id="configuration", kind="configuration", value=redacted(configuration, redactor)),
+    )
 
 
 def redacted(value: JsonValue, redactor: Redactor) -> JsonValue:
@@ -57,7 +77,7 @@ def _image_id(pod: Object, container: str) -> str | None:
 
 
 def observation(
-    waited: Waited, redactor: Redactor, logs: bytes, container: str, within: float, *, started: bool
+    waited: Waited, stable: str, redactor: Redactor, logs: bytes, container: str, within: float, *, started: bool
 ) -> tuple[Observation, Evidence]:
     """What bringing a revision up showed. `started` says that the bot started it, so that its start was timed."""
     evidence = _evidence(waited, redactor, logs)
@@ -79,7 +99,6 @@ def observation(
     if started and waited.seconds is not None:
         row = (0, waited.seconds * 1000, 0, True)
         series = (Series(id="start-up", unit="ms", better="lower", samples=(row,)),)
-    value = redacted(facts(waited.look, container), redactor)
     return (
         Observation(
             probe="deploy",
@@ -89,7 +108,7 @@ def observation(
             reason=None if ok else f"{name} is not up: {actual}",
             checks=(check,),
             series=series,
-            facts=(Fact(id="platform", kind="kubernetes", value=value),),
+            facts=facts(waited.look, stable, container, redactor),
             notes=tuple(evidence),
         ),
         evidence,

@@ -75,8 +75,8 @@ def commit(letter: str) -> str:
 
 
 def image(letter: str) -> str:
-    """The image of a commit."""
-    return f"{REGISTRY}:{commit(letter)}"
+    """The image of a commit, by its letter or in full."""
+    return f"{REGISTRY}:{commit(letter) if len(letter) == 1 else letter}"
 
 
 def manifest(name: str = "chat", first: str = "a", **spec: Any) -> Object:
@@ -111,16 +111,17 @@ class KubernetesGround:
     folder: Path
     lines: list[str] = field(default_factory=list)
 
-    def push(self, letter: str, source: str = SERVES, *, ready: bool = True) -> str:
-        """Put a revision's image into the registry."""
+    def push(self, letter: str, source: str = SERVES, *, ready: bool = True, name: str | None = None) -> str:
+        """Put a revision's image into the registry, which calls itself by that name."""
         file = self.folder / f"{letter}.py"
-        file.write_text(f"REVISION = {letter!r}\nREADY = {ready}\n{source}")
+        file.write_text(f"REVISION = {name or letter!r}\nREADY = {ready}\n{source}")
         self.cluster.push(image(letter), sys.executable, "-I", "-S", str(file))
         return image(letter)
 
     def install(self, first: str = "a", *, wait: bool = True, **spec: Any) -> None:
         """Make the Deployment and its Service, and wait until it serves."""
-        self.push(first)
+        if image(first) not in self.cluster.node.images:
+            self.push(first)
         self.cluster.apply("deployments", manifest(first=first, **spec))
         service = {"selector": {"app": "chat"}, "ports": [{"port": 80, "targetPort": "http"}]}
         self.cluster.apply("services", {"metadata": {"name": "chat", "namespace": "shop"}, "spec": service})

@@ -72,7 +72,7 @@ async def test_a_rollback_takes_the_former_replica_set_up_again(kube: Ground) ->
         assert await asyncio.to_thread(ask, back.subject.url) == "a"
         assert await deployer.traffic() == {"chat-aaaaaaa": 100}
         facts = await deployer.describe()
-        assert (facts["replica_set"], facts["revision"]) == (former, "3")  # as `kubectl rollout undo` numbers it
+        assert (facts["replica set"], facts["rollout"]) == (former, "3")  # as `kubectl rollout undo` numbers it
     kube.alone("a")
 
 
@@ -91,12 +91,16 @@ async def test_the_candidate_is_described_timed_afresh_and_its_output_is_redacte
     kube.install()
     kube.push("b")
     async with kube.target().open(kube.context()) as deployer:
-        await deployer.deploy(commit("b"))
+        previous = await deployer.previous(None)
+        deployed = await deployer.deploy(commit("b"))
+        assert previous is not None
+        assert deployed.observation.facts == previous.observation.facts, "a deploy changes none of them"
         facts = await deployer.describe()
         digest = kube.cluster.node.images[image("b")].digest
-        assert facts["image_digest"] == f"registry.example.com/chat@{digest}"
-        assert facts["limits"] == {"memory": "128Mi", "cpu": "500m"}
-        assert (facts["replicas"], facts["ready"], facts["revision"]) == (1, 1, "1")
+        assert facts["digest"] == f"registry.example.com/chat@{digest}"
+        assert (facts["memory limit"], facts["cpu limit"], facts["memory request"]) == ("128Mi", "500m", "64Mi")
+        assert (facts["replicas"], facts["ready"], facts["rollout"]) == (1, 1, "1")
+        assert (facts["revision"], facts["deployment"]) == ("chat-bbbbbbb", "chat-candidate")
         took = await deployer.fresh_start()
         assert took is not None
         assert 0 < took < 10
