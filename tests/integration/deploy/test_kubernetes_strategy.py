@@ -43,8 +43,7 @@ deploy:
   strategy: {{starts: 1}}
 identity: {{header: x-revision}}
 probes:
-  health: {{http: GET /health, expect: {{status: 200}}, severity: critical}}
-judge: {{time: 3s}}
+  health: {{http: GET /health, expect: {{status: 200}}, severity: critical, timed: false}}
 """)
     monkeypatch.chdir(folder)
     code = main(["run", "--commit", new, "--out", str(folder / "out"), "--state", str(folder / "state")])
