@@ -1,14 +1,14 @@
 """The target `cloud_run`: the keys of the spec, and opening the target."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, field_validator
 
 from bot.deploy import state
+from bot.deploy.finishing import finished
 from bot.deploy.target import DeployContext, Deployer, Target
 from bot.model.duration import Duration
 from bot.safety.urls import service_url
@@ -127,18 +127,4 @@ class CloudRunTarget(Target):
                 try:
                     yield deployer
                 finally:
-                    await _finished(deployer.close())
-
-
-async def _finished(work: Coroutine[object, object, None]) -> None:
-    """See the work through, also when this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
+                    await finished(deployer.close())
