@@ -19,6 +19,8 @@ DESCRIPTION = 140
 TEXT = 65_535
 MOST_ANNOTATIONS = 50
 """In one request (GitHub's OpenAPI, `checks/update`); more are added by further ones."""
+ELSEWHERE = "deployed elsewhere"
+"""What stands before the verdict in the status of what somebody else deployed."""
 TRIES = 6
 MOST_PAGES = 10
 """Of statuses: GitHub takes 1,000 of one name."""
@@ -51,8 +53,11 @@ class Others(NamedTuple):
 
 
 def word_of(state: str, description: str) -> str | None:
-    """The verdict that a status of ours says; None where the run ended without any."""
-    word = description.partition(":")[0].lower()
+    """The verdict that a status of ours says; None where the run ended without any.
+
+    That of a rehearsal or a refresh is none either: it settles nothing that another run would have to leave alone.
+    """
+    word = description.removeprefix(f"{ELSEWHERE}: ").partition(":")[0].lower()
     return word if STATES.get(word) == state else None
 
 

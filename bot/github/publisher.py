@@ -130,10 +130,17 @@ class Publisher:
         return self.done
 
     def abandon(self, reason: str) -> None:
-        """Close what `begin` opened, when there will be no verdict."""
-        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
+        """Close what `begin` opened, when there will be no verdict. That of a newer run is not written over."""
         if self.activity.hands_over:
             self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
+        self._abandon_gate(reason)
+
+    def _abandon_gate(self, reason: str) -> None:
+        newer = self._others(self.turn).newer if self.turn else None
+        if newer is not None:
+            self._give_way(newer, None)
+            return
+        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
         self._try("the status", lambda: self.gate.status("error", reason))
 
     def attempt(self, what: str, act: Callable[[], _T]) -> _T | None:

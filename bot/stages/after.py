@@ -8,6 +8,7 @@ from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
+from bot.github.turn import Turn
 from bot.model.errors import STABLE, DeployError
 from bot.stages.saying import say
 
@@ -36,6 +37,8 @@ def after(environment: Environment) -> int:
         )
         publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
         publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
+        if saved.get("turn", "").isdigit():
+            publisher.turn = Turn("", int(saved["turn"]))  # the number alone says which runs began later
         publisher.abandon("The job was stopped before there was a verdict")
         for line in (*publisher.done.denied, *publisher.done.failed):
             say(line)

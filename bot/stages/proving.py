@@ -48,10 +48,15 @@ class Proof:
         """
         self.ground.mask_secrets()
         say(f"Proving {self.ground.commit}: {self.ground.asked.reason}.")
-        self._save(begun="true", state=str((self.ground.out / "state").resolve()))
+        # an earlier command of the same comment may be done already, and this one is not
+        self._save(
+            begun="true", done="", check="", deployment="", turn="", state=str((self.ground.out / "state").resolve())
+        )
         if self.publisher:
             self.publisher.begin()
-            self._save(check=str(self.publisher.check or ""), deployment=str(self.publisher.deployment or ""))
+            opened = {"check": self.publisher.check, "deployment": self.publisher.deployment}
+            opened["turn"] = self.publisher.turn.number if self.publisher.turn else None
+            self._save(**{name: str(number or "") for name, number in opened.items()})
         try:
             make_room(self.ground.out)
             outcome = until_signalled(pipeline.run(self._request(), say))
