@@ -123,6 +123,7 @@ class Publisher:
         self.done.comment_url = work.url
         self.done.outcomes = list(work.outcomes.values())
         self.done.lines += [each.sentence for each in self.done.outcomes]
+        self.done.lines += where.left
         self.done.lines += [f"{each} is in another repository, and is not written to" for each in where.elsewhere]
         self.done.denied = list(dict.fromkeys(self.done.denied))
         if self.done.failed:
