@@ -104,6 +104,13 @@ class Gate:
         last = {each["target_url"]: each for each in reversed(theirs) if each["target_url"] not in newer}.values()
         return Others(None, older=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
 
+    def under_way(self) -> Turn | None:
+        """The turn of another run on this commit, where its pending status is the newest of our name."""
+        row = next(self._statuses(Turn("", 0)), None)
+        if row is None or row["state"] != "pending" or row["target_url"] == self.url:
+            return None
+        return Turn(str(row["created_at"]), int(row["id"]))
+
     def _statuses(self, turn: Turn) -> Iterator[dict[str, Any]]:
         """The statuses of our name, newest first, at least back to our turn: other programs set statuses too."""
         path = f"/repos/{self.client.name}/commits/{self.sha}/statuses"

@@ -34,6 +34,8 @@ class Places:
     def write(self) -> None:
         """Write the comments, and settle the issues. Done again it changes only what somebody else wrote meanwhile."""
         settled = dict.fromkeys(self.closing, self.texts.verdict) | dict.fromkeys(self.lapses, "unstable")
+        if self.publisher.activity.kind == "judge" and self.texts.verdict != "stable":
+            settled = {}  # nothing new was seen: whoever has closed an issue since then had a reason
         for place in self._places():
             written = self._write(place, f"{self.turn.line}\n{self._note(place)}{self.texts.comment}")
             if written is not None and written.superseded:

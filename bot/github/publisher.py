@@ -96,7 +96,7 @@ class Publisher:
         where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
-        turn = self.turn or Turn(self.client.now(), 0)
+        turn = self.turn or self._late_turn()
         work = Places(self, texts, close, where, turn)
         before = self._others(turn)
         if before.newer is not None:
@@ -154,6 +154,13 @@ class Publisher:
                 "the pull request", lambda: links.find(self.client, self.sha, self.activity.pull_request)
             )
         return self._where
+
+    def _late_turn(self) -> Turn:
+        """The turn of a run that began with no status. One that only judges again comes before one that is under way:
+        that one measures anew."""
+        judges = self.activity.kind == "judge"
+        under_way = self._try("the other runs", self.gate.under_way) if judges else None
+        return under_way.just_before if under_way else Turn(self.client.now(), 0)
 
     def _others(self, turn: Turn) -> Others:
         return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)

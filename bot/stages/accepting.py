@@ -1,11 +1,13 @@
 """What a maintainer accepts: one finding of a stored proof, as bad as it is; the verdict is then judged again from it."""
 
 import asyncio
+import dataclasses
 import difflib
 import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bot.baseline.telling import together
 from bot.github.chat import Command
 from bot.github.said import Said
 from bot.judge import extent, judge, refusal
@@ -23,6 +25,18 @@ class Accepted(NamedTuple):
 
     finding: Finding
     candidate: Run
+
+
+def with_kept(contents: Contents, last: Run | None) -> Contents:
+    """The proof with what else was accepted of its run by now: the proof with that may not have been uploaded (yet)."""
+    run = contents.candidate
+    if last is None or (last.subject.commit, last.finished) != (run.subject.commit, run.finished):
+        return contents
+    known = run.model_copy(update={"accepted": together(run.accepted, last.accepted)})
+    if known.accepted == run.accepted:
+        return contents
+    verdict = judge(known, contents.baseline, contents.spec.policy, contents.spec.digest)
+    return dataclasses.replace(contents, candidate=known, verdict=verdict)
 
 
 def accepted(contents: Contents, command: Command, said: Said) -> Accepted:

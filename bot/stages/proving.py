@@ -79,7 +79,9 @@ class Proof:
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
         if self.publisher:
             try:
-                lapsed = lapses(outcome.candidate.closed, verdict)
+                # what was seen is not new where it is judged again: issues were reopened then, and may be closed since
+                judges = self.ground.asked.kind == "judge"
+                lapsed = {} if judges else lapses(outcome.candidate.closed, verdict)
                 publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))

@@ -33,7 +33,8 @@ from tests.github_stand_in.state import (
 
 KEYWORDS = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+"
-    r"(?:https?://[^\s/]+/(?P<site>[\w.-]+/[\w.-]+)/issues/(?P<there>\d+)|(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>\d+))",
+    r"(?:https?://[^\s/]+/(?P<site>[\w.-]+/[\w.-]+)/issues/(?P<there>[0-9]{1,9})\b"
+    r"|(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>[0-9]{1,9})\b)",
     re.IGNORECASE,
 )
 """GitHub's closing keywords; every issue needs its own (docs: linking a pull request to an issue)."""
