@@ -18,13 +18,17 @@ def told_by(last: Run | None, candidate: Run) -> Run:
 
 
 def with_said(candidate: Run, last: Run | None) -> Run:
-    """The candidate's run as it is kept: with what was accepted while it was made, which it could not know of.
+    """The candidate's run as it is kept: with what was accepted, and closed, while it was made: it could not know of it.
 
     `last` is what is kept by now. A job that answers a comment waits for no deploy, so that what it kept may stand in a
     run that this one takes the place of. Of one finding the later word counts.
     """
-    meant = (each for each in (last.accepted if last else ()) if each.at is not None and each.at >= candidate.started)
-    return candidate.model_copy(update={"accepted": together(candidate.accepted, meant)})
+    if last is None:
+        return candidate
+    meant = (each for each in last.accepted if each.at is not None and each.at >= candidate.started)
+    closed = {number: each for number, each in last.closed.items() if each.finished >= candidate.started}
+    every = sorted((closed | candidate.closed).items(), key=lambda each: each[1].finished)[-MOST_ISSUES:]
+    return candidate.model_copy(update={"accepted": together(candidate.accepted, meant), "closed": dict(every)})
 
 
 def together(known: Sequence[Waiver], others: Iterable[Waiver]) -> tuple[Waiver, ...]:

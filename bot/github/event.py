@@ -153,7 +153,7 @@ def _push(event: Mapping[str, Any]) -> Activity:
 
 def _pull_request(event: Mapping[str, Any], name: str) -> Activity:
     pull = event["pull_request"]
-    number, base = pull["number"], pull["base"]["ref"]
+    number, base = _whole(pull["number"]), pull["base"]["ref"]
     default = event["repository"]["default_branch"]
     if event.get("action") != "closed":
         return _nothing(f"pull request #{number} was {event.get('action')}, not closed")

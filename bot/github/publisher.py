@@ -44,13 +44,17 @@ class Texts:
 
 @dataclass
 class Publication:
-    """What was done. `lines` say it in words; `denied` what a permission was missing for, `failed` what GitHub failed."""
+    """What was done. `lines` say it in words; `denied` what a permission was missing for, `failed` what GitHub failed.
+
+    `owed` is whether the final status is still to be written: GitHub would not take it.
+    """
 
     comment_url: str | None = None
     outcomes: list[IssueOutcome] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    owed: bool = False
 
 
 class Publisher:
@@ -112,7 +116,7 @@ class Publisher:
                 lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
             )
         if before.newer is None:
-            self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+            self._end_status(texts)
             after = self._others(turn)
             if after.newer is not None:
                 self._give_way(after.newer, work)
@@ -171,6 +175,17 @@ class Publisher:
             "the check",
             lambda: self.gate.end_check(self.check, conclusion, texts.title, summary, annotations=texts.annotations),
         )
+
+    def _end_status(self, texts: Texts) -> None:
+        failed = len(self.done.failed)
+        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+        self.done.owed = len(self.done.failed) > failed
+
+    def pay(self, state: str, description: str) -> None:
+        """Write the final status that is owed, unless a newer run has the word by now."""
+        newer = self._others(self.turn).newer if self.turn else None
+        if newer is None and state in gate.STATES.values():
+            self._try("the status", lambda: self.gate.status(state, description))  # type: ignore[arg-type]
 
     def _give_way(self, newer: Final, work: "Places | None") -> None:
         """A run that began after this one has ended: its word stands wherever ours would."""

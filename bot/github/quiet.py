@@ -34,7 +34,7 @@ class GateAlone(Publisher):
         if newer is None:
             conclusion = gate.CONCLUSIONS[texts.verdict]
             self._try("the check", lambda: self.gate.end_check(self.check, conclusion, texts.title, texts.summary))
-            self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+            self._end_status(texts)
             newer = self._others(turn).newer
         if newer is not None:
             self._give_way(newer, None)

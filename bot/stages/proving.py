@@ -10,6 +10,7 @@ from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
 from bot.github.event import Activity
+from bot.github.gate import STATES
 from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
@@ -86,7 +87,8 @@ class Proof:
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
-            self._save(done="true")  # from here on a job that is killed has its verdict, and nothing to give up
+            # from here on a job that is killed has its verdict, and nothing to give up
+            self._save(done="true", **self._owed(outcome))
         if self.ground.artifacts and self.environment.runtime_token:
             try:
                 self.ground.artifacts.upload(self.ground.proof_name(), outcome.proof.read_bytes())
@@ -97,6 +99,13 @@ class Proof:
             say(line)
         commands.assign(self.environment.output, self._outputs(outcome, publication, code))
         return code
+
+    def _owed(self, outcome: Outcome) -> dict[str, str]:
+        """The final status, for the stage after the job, where GitHub would not take it."""
+        if self.publisher is None or not self.publisher.done.owed:
+            return {"owed": "", "status": ""}
+        texts = self._texts(outcome)
+        return {"owed": STATES[texts.verdict], "status": texts.status}
 
     def _give_up(self, why: str, code: int) -> None:
         why = self.ground.redactor.text(why)

@@ -145,3 +145,13 @@ def test_of_two_words_on_one_finding_the_later_counts_whoever_is_asked() -> None
     other = waiver("c/d", "2020-01-01T00:00:00.000Z")
     assert together((early, other), (late,)) == (other, late)
     assert together((late,), (early, other)) == (late, other)
+
+
+def test_what_an_issue_was_closed_on_while_a_run_was_made_is_kept_with_it() -> None:
+    def proof(commit: str, at: str) -> Closed:
+        return Closed(commit=commit, finished=at, probes=("login",))
+
+    old, new, own = proof("1", "2020-01-01T00:00:00.000Z"), proof("2", TIME), proof("3", TIME)
+    candidate = seen().model_copy(update={"started": TIME, "closed": {"3": own}})
+    by_now = seen().model_copy(update={"closed": {"1": old, "2": new, "3": new}})
+    assert with_said(candidate, by_now).closed == {"2": new, "3": own}
