@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import difflib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bot.baseline.telling import together
@@ -70,11 +70,18 @@ def accepted(contents: Contents, command: Command, said: Said) -> Accepted:
     return Accepted(found, contents.candidate.model_copy(update={"accepted": (*others, new)}))
 
 
-def judged_again(ground: Ground, contents: Contents, candidate: Run, *, newest: bool) -> Outcome:
+def judged_again(
+    ground: Ground,
+    contents: Contents,
+    candidate: Run,
+    *,
+    newest: bool,
+    issues: Callable[[], tuple[int, ...]] = tuple,
+) -> Outcome:
     """Judge the stored runs again, and leave what a pass leaves: reports, a new proof, and the run in the store.
 
     By the proof's own spec: the one that is checked out may be another by now. A run that is not the `newest` is not
-    kept: a newer one is what the next is compared with.
+    kept: a newer one is what the next is compared with. `issues` are those that a stable verdict closes.
 
     Raises:
         UsageError: the results cannot be written.
@@ -95,6 +102,7 @@ def judged_again(ground: Ground, contents: Contents, candidate: Run, *, newest: 
         store=ground.store(),
         vantage=candidate.vantage,
         workflow_run=ground.environment.run_url,
+        issues=issues,
     )
     return asyncio.run(keep(request, verdict, candidate, contents.baseline, (), stored=newest))
 

@@ -127,11 +127,13 @@ class Answering:
         finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
         newest = (last.subject.commit if last else self.environment.sha) == ground.commit
         newest = newest and (last is None or last.finished <= candidate.finished)
-        outcome = judged_again(ground, contents, candidate, newest=newest)
+        again = copy.copy(ground)
+        again.asked = dataclasses.replace(ground.asked, kind="judge")
+        judged = Proof(again)
+        issues = judged.publisher.closes if judged.publisher else tuple
+        outcome = judged_again(ground, contents, candidate, newest=newest, issues=issues)
         self.told = self._made_here = True
-        told = copy.copy(ground)
-        told.asked = dataclasses.replace(ground.asked, kind="judge")
-        code = Proof(told).tell(outcome)
+        code = judged.tell(outcome)
         if code == EXIT_CODES[outcome.verdict.verdict]:
             code = STABLE  # what was asked for was done, whatever the verdict is
         until = f" until {asked.until}" if asked.until else ""

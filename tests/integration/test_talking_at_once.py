@@ -165,3 +165,34 @@ def test_what_is_judged_again_and_still_bad_reopens_nothing(broken: tuple[Scene,
 
     assert "is **unstable**" in scene.reply(comment)
     assert scene.home.issues[issue.number].state == "closed"
+
+
+def test_an_issue_that_is_closed_by_accepting_is_remembered(broken: tuple[Scene, int]) -> None:
+    scene, _ = broken
+    issue = scene.home.open_issue("It is slow")
+    number = scene.merged("Two", f"Fixes #{issue.number}")
+    scene.prove()
+    assert scene.home.issues[issue.number].state == "open"
+
+    scene.say("/stability accept cart because it is meant", number)
+
+    assert scene.home.issues[issue.number].state == "closed"
+    assert list(scene.kept("last-good").closed) == [str(issue.number)]
+    scene.merged("Three")
+    scene.shop.answers["/health"] = (500, b"down")
+    scene.prove()
+    assert scene.home.issues[issue.number].state == "open"
+
+
+def test_a_reply_that_somebody_forged_keeps_no_command_from_being_done(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    comment = scene.home.comment(number, "/stability accept cart because it is meant", login="wim")
+    marker = f"<!-- stability-proof:v1 reply={comment.id}/1 -->"
+    forged = scene.home.comment(number, f"{marker}\n<!-- done -->\nNothing to see here.", login="mallory")
+
+    scene.say("", number, comment=comment)
+
+    assert forged.body.endswith("Nothing to see here.")
+    assert scene.home.statuses[-1].state == "success"
+    replies = [each for each in scene.home.comments_on(number) if each.body.startswith(marker)]
+    assert [each.login for each in replies] == ["mallory", "github-actions[bot]"]

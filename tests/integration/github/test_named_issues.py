@@ -160,7 +160,7 @@ def test_an_issue_whose_proof_no_longer_holds_is_reopened_with_which_probe_and_w
     done = lapse(github, home, old.number)
     (comment,) = home.comments_on(old.number)
     assert (old.state, old.state_reason) == ("open", "reopened")
-    assert "**Reopened:**" in comment.body
+    assert "**No longer proven:**" in comment.body
     assert "`abc1234def56`" in comment.body
     assert f"`{home.branches['main'][:12]}` `login`, `search` are broken or worse" in comment.body
     assert comment.body.endswith("## it")
