@@ -236,3 +236,22 @@ def test_a_run_without_anything_accepted_keeps_its_bytes() -> None:
     (waiver,) = accepted_check()
     with_one = run(accepted=(waiver,))
     assert Run.from_json(with_one.to_json()) == with_one
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "word"),
+    [
+        (observation("deploy", kind="deploy", checks=(check("ready", ok=False),)), "deploy/ready", "unstable"),
+        (observation("rollback", kind="rollback", checks=(check("serves", ok=False),)), "rollback/serves", "unstable"),
+        (
+            observation("baseline", kind="baseline", state="not measured", reason="it cannot be read", checks=()),
+            "baseline/probe",
+            "inconclusive",
+        ),
+    ],
+)
+def test_no_waiver_of_the_spec_covers_the_bots_own_acts(own: Observation, name: str, word: str) -> None:
+    waivers = (Waiver(finding=name, by="ana", reason="known"),)
+    judged = judge(run(observation(), own), None, policy().model_copy(update={"waivers": waivers}), "sha256:0")
+    assert finding(judged, name).waiver is None
+    assert judged.verdict == word
