@@ -10,10 +10,10 @@ from bot.judge.suite import Suite, blocks
 from bot.judge.waiving import covers
 from bot.judge.weighing import errors
 from bot.model import Finding, Observation, Run, Verdict, Waiver
-from tests.unit.judge.cases import beside, finding, latencies, policy, timed, verdict
+from tests.unit.judge.cases import FEW, beside, finding, latencies, policy, timed, verdict
 from tests.unit.samples import check, observation, run, subject
 
-COUNT = 200
+COUNT = 220
 
 
 def accepting(judged: Verdict, baseline: Run | None, *names: str, until: str | None = None) -> tuple[Waiver, ...]:
@@ -101,7 +101,7 @@ def test_measuring_goes_on_beside_what_is_covered_and_stops_at_what_is_worse(lat
     (waiver,) = accepted_at(1.3)
     other = latencies(9, COUNT, noise=0.6), latencies(10, COUNT, noise=0.6)
     candidate, baseline = slower(later, seed=2)
-    by = with_accepted(policy("health", "other", timed=True, rounds=COUNT), (waiver,), baseline)
+    by = with_accepted(policy("health", "other", timed=True, rounds=COUNT, **FEW), (waiver,), baseline)
     new = {("health", "latency"): candidate.observations[0].series[0], ("other", "latency"): timed(other[0]).series[0]}
     old = {("health", "latency"): baseline.observations[0].series[0], ("other", "latency"): timed(other[1]).series[0]}
 
