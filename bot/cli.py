@@ -88,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
 
     _spec(_command(commands, "check", "say whether a spec is right; nothing is deployed or probed"))
     _command(commands, "schema", "print the JSON Schema of the spec")
-    _state(_command(commands, "recover", "finish or reverse what an earlier, killed pass left half-done"))
+    recover = _command(commands, "recover", "finish or reverse what an earlier, killed pass left half-done")
+    _spec(recover)
+    recover.add_argument("--repository", type=Path, default=Path(), help="the git checkout it is in (.)")
+    _state(recover)
     demo = _command(commands, "demo", "the bundled example from end to end")
     demo.add_argument("--out", type=Path, help="the folder for what it leaves (a new temporary one)")
     return parser

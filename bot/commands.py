@@ -136,9 +136,9 @@ def schema(_arguments: Namespace) -> int:
 
 def recover(arguments: Namespace) -> int:
     """`recover`: finish or reverse what a killed pass left half-done."""
-    from bot.deploy.recovery import recover as recovered
+    from bot.recovering import recover as recovered
 
-    for line in until_signalled(recovered(arguments.state)):
+    for line in until_signalled(recovered(arguments.spec, arguments.state, arguments.repository, os.environ)):
         sys.stdout.write(line + "\n")
     return STABLE
 

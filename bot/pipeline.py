@@ -1,26 +1,27 @@
-"""The one place that strings the stages together: deploy, probe, judge, roll back or settle, keep."""
+"""The one place that strings the stages together: deploy, probe, judge, move traffic or roll back, keep."""
 
 import asyncio
 import contextlib
-import shlex
 import shutil
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bot import rollback
+from pydantic import JsonValue
+
+from bot import composing, starting
 from bot.baseline.resuming import carried_on
 from bot.baseline.telling import told_by
 from bot.deploy import trees
 from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.judge import by_date, judge, watch, with_accepted
-from bot.model import Carried, Evidence, Observation, Run, Subject, Verdict, Waiver
+from bot.model import Carried, Observation, Run, Subject, Verdict, Waiver
 from bot.model.errors import DeployError, Interrupted, UsageError
 from bot.outcome import Outcome, Request, keep, keep_partial
 from bot.probes.session import Plan, Session, open_loop
+from bot.rollout import Rollout, follow
 from bot.safety.redact import Redactor
-from bot.spec import Spec
+from bot.strategy import course
 
 Log = Callable[[str], None]
 
@@ -57,15 +58,15 @@ class _Pass:
         self.spec = request.spec
         self.log = log
         self.redactor = Redactor(request.spec.secrets, request.learned)
-        self.started = now()
+        self.started = composing.now()
         self.session: Session | None = None
         self.deployed: Deployed | None = None
+        self.rollout: Rollout | None = None
         self.stored: Run | None = None
         self.last: Run | None = None
         self.accepted: tuple[Waiver, ...] = ()
         self.remarks: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
-        self.release: str | None = None
 
     async def run(self) -> Outcome:
         assert self.spec.target is not None
@@ -77,7 +78,25 @@ class _Pass:
         for remark in self.remarks:
             self.log(remark)
         self.refused = self.remarks if self.stored is None else ()
-        context = DeployContext(
+        async with self.spec.target.open(self._context()) as deployer:
+            intent = await deployer.plan(self.request.commit)
+            previous = await self._previous(deployer)
+            self.rollout = self._rollout(deployer, previous)
+            for line in (*intent.lines, *self.rollout.course.lines):
+                self.log(line)
+            self.log(f"deploying {self.request.commit or self.spec.service}")
+            self.deployed = await self.rollout.deploy(self.request.commit, intent.candidate)
+            release = await self._release(self.deployed)
+            candidate, baseline = await self._observe(deployer, self.deployed, previous, self.rollout)
+            candidate = told_by(self.last, candidate)
+            candidate = candidate.model_copy(update={"release": release, "accepted": self.accepted})
+            verdict = self._judge(candidate, baseline)
+            self.log(f"judged {verdict.verdict}")
+            candidate, verdict = await self._act(self.rollout, self.deployed, verdict, candidate, baseline)
+        return await keep(self.request, verdict, candidate, baseline, self.remarks)
+
+    def _context(self) -> DeployContext:
+        return DeployContext(
             service=self.spec.service,
             environment=self.spec.environment,
             repository=self.request.repository,
@@ -85,17 +104,16 @@ class _Pass:
             redactor=self.redactor,
             log=self.log,
         )
-        async with self.spec.target.open(context) as deployer:
-            previous = await self._previous(deployer)
-            self.log(f"deploying {self.request.commit or self.spec.service}")
-            self.deployed = await deployer.deploy(self.request.commit)
-            self.release = await self._release(self.deployed)
-            candidate, baseline = await self._observe(self.deployed, previous)
-            candidate = self._with_refusals(candidate, baseline).model_copy(update={"release": self.release})
-            candidate = told_by(self.last, candidate).model_copy(update={"accepted": self.accepted})
-            verdict = self._judge(candidate, baseline)
-            candidate, verdict = await self._act(deployer, verdict, candidate, baseline)
-        return await keep(self.request, verdict, candidate, baseline, self.remarks)
+
+    def _rollout(self, deployer: Deployer, previous: Deployed | None) -> Rollout:
+        strategy = self.spec.strategy
+        ready = getattr(self.spec.target, "ready", None)
+        if isinstance(ready, str) and strategy.watch.line(self.spec.probes, self.spec.identity) is None:
+            asked = strategy.watch.model_copy(update={"http": f"GET {ready}"})
+            strategy = strategy.model_copy(update={"watch": asked})
+        before = previous.subject if previous else None
+        way = course(strategy, deployer.abilities, previous=before is not None)
+        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
 
     def _take_what_was_accepted(self) -> None:
         """Take what maintainers have accepted on from the last run, as long as its days last."""
@@ -116,41 +134,57 @@ class _Pass:
             return None
         return previous
 
-    async def _observe(self, deployed: Deployed, previous: Deployed | None) -> tuple[Run, Run | None]:
+    async def _observe(
+        self, deployer: Deployer, deployed: Deployed, previous: Deployed | None, rollout: Rollout
+    ) -> tuple[Run, Run | None]:
         """Both runs: the baseline measured beside the candidate where it is up, the stored one where not."""
         if deployed.observation.state != "measured":
             self.log("the candidate never became ready")
-            return self._with_deploy(self._unobserved(deployed), deployed), self.stored
+            return self._with_refusals(self._with_deploy(self._unobserved(deployed), deployed)), self.stored
+        if not rollout.course.shadow:
+            await rollout.open(deployed)
+            previous = await self._still_up(deployer, previous)
         session_id = uuid.uuid4().hex
         candidate = deployed.subject.model_copy(update={"session": session_id})
         baseline = previous.subject.model_copy(update={"session": session_id}) if previous else None
         self.session = Session(self._plan(), candidate, baseline, self.request.out)
-        await self.session.correctness()
-        observed, _ = self.session.runs()
+        carried = await self._measure(self.session, candidate, baseline)
+        run, against = self.session.runs()
+        if all(each.state != "broken" for each in run.observations):
+            deployed, previous = await starting.started(deployer, self.spec.strategy.starts, deployed, previous)
+            self.deployed = deployed
+        run = self._with_deploy(self._repeatable(run).model_copy(update={"carried": carried}), deployed)
+        run = composing.read_back(run, await self._described(deployer), self.redactor)
+        run = composing.with_more(run, rollout.observations, rollout.evidence)
+        if against is None or previous is None:
+            return (run if self.stored else self._with_refusals(run)), self.stored
+        return run, composing.with_provenance(self._with_deploy(against, previous, "baseline"), self.stored)
+
+    async def _still_up(self, deployer: Deployer, previous: Deployed | None) -> Deployed | None:
+        """The revision before, if the platform keeps it up once the candidate has all the users."""
+        if previous is None or (await deployer.urls()).previous is not None:
+            return previous
+        self.log(f"{previous.subject.revision} is not up any more, so it is not measured beside the candidate")
+        return None
+
+    async def _described(self, deployer: Deployer) -> dict[str, JsonValue]:
+        try:
+            return await deployer.describe()
+        except DeployError as error:  # the verdict does not hang on it
+            self.log(f"the platform does not say what it runs: {error}")
+            return {}
+
+    async def _measure(self, session: Session, candidate: Subject, baseline: Subject | None) -> Carried | None:
+        """Both phases; what earlier sessions left to this one."""
+        await session.correctness()
+        observed, _ = session.runs()
         broken = [each.probe for each in observed.observations if each.state == "broken"]
         self.log(f"{len(observed.observations)} probes observed, {len(broken)} broken")
         carried = self._carried(candidate, baseline)
         if len(broken) < len(observed.observations):
-            policy = with_accepted(self.spec.policy, self.accepted, self.session.runs()[1])
-            await self.session.measure(watch(policy, carried, now()[:10]))
-        candidate_run, baseline_run = self.session.runs()
-        candidate_run = self._repeatable(candidate_run).model_copy(update={"carried": carried})
-        return self._with_deploy(candidate_run, deployed), self._with_provenance(baseline_run, previous)
-
-    def _repeatable(self, run: Run) -> Run:
-        """The run with commands that repeat it when the process that was asked is gone."""
-        assert self.spec.target is not None
-        if self.spec.target.lasts:
-            return run
-        words = ["stability-proof", "run", *(["--commit", run.subject.commit] if run.subject.commit else [])]
-        again = {"reproduce": shlex.join(words)}
-        return run.model_copy(
-            update={
-                "observations": tuple(
-                    each.model_copy(update=again) if each.reproduce else each for each in run.observations
-                )
-            }
-        )
+            policy = with_accepted(self.spec.policy, self.accepted, session.runs()[1])
+            await session.measure(watch(policy, carried, composing.now()[:10]))
+        return carried
 
     def _carried(self, candidate: Subject, baseline: Subject | None) -> Carried | None:
         """What an inconclusive session of the same two revisions has left to this one."""
@@ -161,31 +195,24 @@ class _Pass:
             self.log(f"going on from {carried.sessions} sessions that were inconclusive")
         return carried
 
-    def _with_provenance(self, live: Run | None, previous: Deployed | None) -> Run | None:
-        if live is None or previous is None:
-            return self.stored
-        live = self._with_deploy(live, previous, side="baseline")
-        if self.stored is None:
-            return live
-        # the good runs are remembered by the stored run, whichever revision happens to be up
-        live = live.model_copy(update={"history": self.stored.history})
-        if self.stored.subject.commit != live.subject.commit:
-            return live
-        return live.model_copy(update={"provenance": self.stored.provenance})
+    async def _act(
+        self, rollout: Rollout, deployed: Deployed, verdict: Verdict, candidate: Run, baseline: Run | None
+    ) -> tuple[Run, Verdict]:
+        """Do what follows from the verdict; what that showed is judged too."""
 
-    def _with_refusals(self, candidate: Run, baseline: Run | None) -> Run:
-        """Say in the run itself that there is a baseline which could not be had: this is no first run then."""
-        if baseline is not None or not self.refused:
-            return candidate
-        lost = Observation(
-            probe="baseline",
-            kind="baseline",
-            title="Baseline",
-            state="not measured",
-            reason=self.redactor.text("; ".join(self.refused)),
-            remedy="see that the store can be read, and run it again; this run is kept to compare the next one with",
-        )
-        return candidate.model_copy(update={"observations": (lost, *candidate.observations)})
+        def judged(observations: tuple[Observation, ...]) -> Verdict:
+            return self._judge(composing.with_more(candidate, observations, {}), baseline)
+
+        # a rehearsal hands nothing over: leaving the target unsettled gives the traffic back
+        if self.request.hands_over or verdict.verdict == "unstable":
+            await follow(rollout, deployed, verdict, baseline, judged)
+        with contextlib.suppress(DeployError):  # what is left over is found by the next pass
+            for line in await rollout.deployer.cleanup():
+                self.log(line)
+        if not rollout.observations:
+            return candidate, verdict
+        candidate = composing.with_more(candidate, rollout.observations, rollout.evidence)
+        return candidate, self._judge(candidate, baseline)
 
     def _plan(self) -> Plan:
         return Plan(
@@ -205,37 +232,19 @@ class _Pass:
     def _judge(self, candidate: Run, baseline: Run | None) -> Verdict:
         return judge(candidate, baseline, self.spec.policy, self.spec.digest)
 
-    async def _act(
-        self, deployer: Deployer, verdict: Verdict, candidate: Run, baseline: Run | None
-    ) -> tuple[Run, Verdict]:
-        """Roll back what is unstable, and settle what is not; what a rollback showed is judged too."""
-        self.log(f"judged {verdict.verdict}")
-        if verdict.verdict != "unstable" or self.spec.strategy.rollback == "never":
-            if self.request.hands_over:  # leaving the target unsettled gives the traffic back
-                await deployer.settle()
-            return candidate, verdict
-        shown, evidence = await rollback.prove(deployer, verdict, baseline, self._plan(), self.request.out, self.log)
-        candidate = candidate.model_copy(
-            update={
-                "observations": (*candidate.observations, shown),
-                "evidence": {**candidate.evidence, **evidence},
-                "finished": now(),
-            }
-        )
-        return candidate, self._judge(candidate, baseline)
+    def _repeatable(self, run: Run) -> Run:
+        assert self.spec.target is not None
+        return run if self.spec.target.lasts else composing.repeatable(run)
+
+    def _with_refusals(self, candidate: Run) -> Run:
+        return composing.with_refusals(candidate, self.refused, self.redactor) if self.refused else candidate
 
     def _with_deploy(self, run: Run, deployed: Deployed, side: str = "candidate") -> Run:
-        evidence = write_evidence(self.request.out / side, deployed.evidence)
-        return run.model_copy(
-            update={
-                "started": min(run.started, self.started),
-                "observations": (deployed.observation, *run.observations),
-                "evidence": {**run.evidence, **evidence},
-            }
-        )
+        return composing.with_deploy(run, deployed, self.request.out / side, self.started)
 
     def _unobserved(self, deployed: Deployed) -> Run:
-        return unobserved(self.spec, deployed.subject, self.request.vantage, "the candidate never became ready")
+        reason = "the candidate never became ready"
+        return composing.unobserved(self.spec, deployed.subject, self.request.vantage, reason)
 
     def save_partial(self) -> Path:
         """Save whatever was observed until now; where it is."""
@@ -251,47 +260,11 @@ class _Pass:
                 commit=self.request.commit,
                 url="",
             )
-            candidate = unobserved(self.spec, subject, self.request.vantage, "the candidate was not deployed")
+            reason = "the candidate was not deployed"
+            candidate = composing.unobserved(self.spec, subject, self.request.vantage, reason)
             baseline = None
             if self.deployed is not None:
                 candidate = self._with_deploy(self._unobserved(self.deployed), self.deployed)
+        if self.rollout is not None and self.rollout.observations:
+            candidate = composing.with_more(candidate, self.rollout.observations, self.rollout.evidence)
         return keep_partial(self.request.out, candidate, baseline)
-
-
-def unobserved(spec: Spec, subject: Subject, vantage: str, reason: str) -> Run:
-    """A run in which every probe of the spec is `not measured`, for one reason."""
-    redact = Redactor(spec.secrets).text
-    return Run(
-        subject=subject.model_copy(update={"url": redact(subject.url)}),
-        started=now(),
-        finished=now(),
-        spec=spec.digest,
-        vantage=vantage,
-        observations=tuple(
-            Observation(
-                probe=name,
-                kind=probe.kind,
-                title=probe.shown_title(name),
-                state="not measured",
-                reason=reason,
-                remedy="see the deploy row",
-            )
-            for name, probe in spec.probes.items()
-        ),
-    )
-
-
-def write_evidence(folder: Path, evidence: dict[str, tuple[bytes, str]]) -> dict[str, Evidence]:
-    """Write evidence by digest below `folder/evidence`, and say where it is."""
-    found: dict[str, Evidence] = {}
-    for name, (data, media_type) in evidence.items():
-        path = f"evidence/{name.removeprefix('sha256:')}"
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-        found[name] = Evidence(path=path, media_type=media_type, size=len(data))
-    return found
-
-
-def now() -> str:
-    """The time as every run writes it: UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 from bot.deploy.registry import TARGETS
 from bot.judge.policy import Policy
 from bot.probes.registry import PROBES
-from bot.spec import FILLED_IN, Strategy, Top
+from bot.spec import FILLED_IN, Top
+from bot.strategy import DIRECT, Strategy
 
 URI = "https://json-schema.org/draft/2020-12/schema"
 
@@ -27,7 +28,7 @@ def schema() -> dict[str, Any]:
     top["properties"]["deploy"] = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {**targets, "strategy": _lifted(Strategy, definitions)},
+        "properties": {**targets, "strategy": {"anyOf": [_lifted(Strategy, definitions), {"const": DIRECT}]}},
     }
     return {"$schema": URI, "title": "stability.yml", **top, "$defs": definitions}
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -21,21 +22,12 @@ from bot.probes.login import Login
 from bot.probes.logins.registry import AnyLogin
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
+from bot.strategy import Strategy
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)\}")
 FILLED_IN = {"probes", "waivers", "identified"}
 """Fields of the policy that the `judge:` section does not have."""
-
-
-class Strategy(BaseModel):
-    """How users' traffic gets to the candidate, and back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rollback: Literal["auto", "never"] = Field(
-        "auto", description="auto: an unstable verdict gives the traffic back to the previous revision."
-    )
 
 
 class IssueRule(BaseModel):
@@ -225,7 +217,10 @@ def _policy(top: Top, probes: Mapping[str, Probe], document: yaml_places.Documen
 
 
 def _check_logins(data: Mapping[str, Any], logins: Mapping[str, Login], document: yaml_places.Document) -> None:
-    for path, value in _leaves(data.get("probes"), ("probes",)):
+    strategy = (data.get("deploy") or {}).get("strategy")
+    watch = strategy.get("watch") if isinstance(strategy, dict) else None
+    asked = (_leaves(data.get("probes"), ("probes",)), _leaves(watch, ("deploy", "strategy", "watch")))
+    for path, value in chain(*asked):
         if path[-1] in {"login", "other_audience"} and isinstance(value, str) and value not in logins:
             near = difflib.get_close_matches(value, logins, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "declare it under `login:`"

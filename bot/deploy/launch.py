@@ -1,18 +1,22 @@
 """Bringing one revision up: its work tree, its preparation, its process, and the wait until it is ready."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.deploy import output, processes, ready, trees
+from bot.deploy import output, ports, processes, ready, trees
 from bot.deploy.recipe import Recipe
 from bot.deploy.state import Slot
 from bot.deploy.target import Evidence
 from bot.model import Check
 from bot.model.duration import format_duration
 from bot.safety.redact import Redactor
+
+FRESH = "-fresh-"
+"""What stands in the mark of an instance that is started only to be timed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,29 @@ class Launcher:
         if took is None and not processes.alive(process):
             return self._ended(slot, f"exit code {processes.exit_code(process)}")
         return self._up(slot, took, seen)
+
+    async def again(self, slot: Slot) -> float | None:
+        """Start one more instance of a slot that is up, and stop it: seconds until it was ready, None if it never was.
+
+        It is marked by a folder of its own, so that one that a killed bot left is found.
+        """
+        fresh = slot.model_copy(update={"port": ports.free(), "process": None})
+        mark = slot.folder.with_name(f"{slot.folder.name}{FRESH}{secrets.token_hex(4)}")
+        said = mark.with_name(f"{mark.name}.log")
+        recipe, began, process = self.recipe, time.perf_counter(), None
+        words = recipe.words(recipe.command, fresh, self.cache)
+        try:
+            process = processes.start(words, recipe.folder(fresh), recipe.variables(fresh), said, mark)
+            known = process
+            took, _ = await ready.wait(
+                fresh.port, recipe.ready, recipe.within, lambda: not processes.alive(known), began
+            )
+        except (OSError, ValueError):
+            return None
+        finally:
+            await processes.stop(process, mark)
+            said.unlink(missing_ok=True)
+        return None if took is None else took / 1000
 
     async def _prepare(self, slot: Slot, save: Callable[[Slot], None]) -> str | None:
         """Run `prepare` to its end: None, or how it failed."""

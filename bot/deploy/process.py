@@ -1,24 +1,26 @@
 """The target `process`: a revision is a process on this machine, started from its own work tree.
 
-Users reach a small front on one stable port. The candidate is started beside the revision that serves; once it is ready
-the front is switched to it, and on a rollback it is switched back: the revision before was kept up.
+Users reach a small front on one stable port. The candidate is started beside the revision that serves, and has no users
+until it is promoted: then the front gives it its share of new connections. On a rollback they all go back: the revision
+before was kept up.
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from bot.deploy import ports, processes, public, ready, recovery, state, trees
-from bot.deploy.launch import Launch, Launcher, exit_check, ready_check
+from bot.deploy import output, ports, processes, public, ready, recovery, showing, state, trees
+from bot.deploy.finishing import finished
+from bot.deploy.launch import Launch, Launcher
 from bot.deploy.recipe import Recipe
 from bot.deploy.state import Memory, Slot
-from bot.deploy.target import DeployContext, Deployed, Deployer
-from bot.model import Observation, Series, Subject
+from bot.deploy.target import Abilities, DeployContext, Deployed, Deployer, Intent, Urls
+from bot.model import Subject
 from bot.model.errors import DeployError
 
 
@@ -50,24 +52,12 @@ class ProcessTarget(Recipe):
             try:
                 yield deployer
             finally:
-                await _finished(deployer.close())
-
-
-async def _finished(work: Coroutine[object, object, None]) -> None:
-    """See the work through, also when this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
+                await finished(deployer.close())
 
 
 class _Deployer:
+    abilities = Abilities(shadow=True, splits=True, fresh=True)
+
     def __init__(self, target: ProcessTarget, context: DeployContext, home: Path) -> None:
         self.target = target
         self.context = context
@@ -75,6 +65,10 @@ class _Deployer:
         known = state.read(home) or Memory()
         self.memory = known.model_copy(update={"keep": target.keep})
         self.launcher = Launcher(target, home / "cache", context.redactor)
+
+    async def plan(self, commit: str | None) -> Intent:
+        full = await self._resolved(commit)
+        return Intent(self._name(full), self.memory.serving.revision if self.memory.serving else None)
 
     async def previous(self, commit: str | None) -> Deployed | None:
         slot = self.memory.serving
@@ -103,16 +97,38 @@ class _Deployer:
     async def deploy(self, commit: str | None) -> Deployed:
         if self.memory.candidate is not None:
             raise DeployError(f"{self.memory.candidate.revision} is on trial already; accept it or roll it back first")
-        name = self.target.checkout.replace("{commit}", commit or "HEAD")
-        full = await trees.resolve(self.context.repository, name)
+        full = await self._resolved(commit)
         await self._open_front()
         launch = await self._launch(full)
-        if launch.reason is None:
-            self._remember(act="switch")
-            public.point(self.home, launch.slot.port)
-        else:
+        if launch.reason is not None:
             await self._discard()
         return self._launched(launch)
+
+    async def urls(self) -> Urls:
+        candidate, previous = (self._subject(each).url if each else None for each in self._slots())
+        return Urls(self._url(), candidate, previous)
+
+    async def traffic(self) -> dict[str, int]:
+        named = {each.port: each.revision for each in self._slots() if each is not None}
+        found = Counter[str]()  # the same commit may be there twice
+        for port, share in public.shares(self.home).items():
+            found[named.get(port, f"port {port}")] += share
+        return dict(found)
+
+    async def promote(self, percent: int) -> None:
+        candidate, previous = self._slots()
+        if candidate is None:
+            raise DeployError("there is no candidate on trial that could be given traffic; deploy one first")
+        if previous is None or not processes.alive(previous.process):
+            if percent < 100:
+                raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
+            previous = None
+        if percent:
+            self._remember(act="switch")
+        rest = {previous.port: 100 - percent} if previous else {}
+        public.share(self.home, {candidate.port: percent} | rest)
+        if not percent:
+            self._remember(act="deploy")
 
     async def rollback(self) -> Deployed | None:
         slot = self.memory.serving
@@ -125,6 +141,33 @@ class _Deployer:
             took, seen = await self._go_back(slot)
         await self._discard()
         return self._seen(slot, seen, ok=took is not None)
+
+    async def describe(self) -> dict[str, JsonValue]:
+        slot = self.memory.candidate or self.memory.serving
+        if slot is None:
+            return {}
+        known = slot.process
+        return {
+            "revision": slot.revision,
+            "commit": slot.commit,
+            "port": slot.port,
+            "pid": known.pid if known else None,
+        }
+
+    async def logs(self, since: float) -> bytes:
+        slot = self.memory.candidate or self.memory.serving
+        if slot is None or not slot.output.exists() or slot.output.stat().st_mtime < since:
+            return b""
+        return output.tail(slot.output, self.context.redactor)
+
+    async def fresh_start(self) -> float | None:
+        return await self._again(self.memory.candidate or self.memory.serving)
+
+    async def fresh_start_of_previous(self) -> float | None:
+        return await self._again(self.memory.serving)
+
+    async def cleanup(self) -> list[str]:
+        return await recovery.sweep(self.home, recovery.belongings(self.memory))
 
     async def settle(self) -> None:
         if self.memory.act == "switch":  # one that never was ready never had the public URL, and gets it from nobody
@@ -141,7 +184,7 @@ class _Deployer:
         """Give the public URL to the previous revision, if it is up, and ask there whether it is ready."""
         if not processes.alive(slot.process):
             return None, "it has ended"
-        if self.memory.candidate is not None:
+        if self.memory.candidate is not None and self.memory.act != "deploy":  # in shadow it has nothing to give back
             self._remember(act="rollback")
         public.point(self.home, slot.port)
         return await self._asked(slot, self._public_port())
@@ -223,8 +266,21 @@ class _Deployer:
     def _public_port(self) -> int:
         return self.memory.front.port if self.memory.front else 0
 
+    def _slots(self) -> tuple[Slot | None, Slot | None]:
+        return self.memory.candidate, self.memory.serving
+
+    async def _again(self, slot: Slot | None) -> float | None:
+        return await self.launcher.again(slot) if slot and processes.alive(slot.process) else None
+
+    async def _resolved(self, commit: str | None) -> str:
+        name = self.target.checkout.replace("{commit}", commit or "HEAD")
+        return await trees.resolve(self.context.repository, name)
+
+    def _name(self, commit: str) -> str:
+        return f"{self.context.service}-{commit[:7]}"
+
     def _slot(self, commit: str) -> Slot:
-        revision = f"{self.context.service}-{commit[:7]}"
+        revision = self._name(commit)
         return Slot(
             revision=revision,
             commit=commit,
@@ -243,35 +299,10 @@ class _Deployer:
         )
 
     def _launched(self, launch: Launch) -> Deployed:
-        """What starting a revision showed."""
-        start_up = Series(id="start-up", unit="ms", better="lower", samples=((0, launch.took, 0, True),))
-        observation = Observation(
-            probe="deploy",
-            kind="deploy",
-            title="Deploy",
-            state="measured" if launch.reason is None else "broken",
-            reason=None if launch.reason is None else f"{launch.slot.revision} is not up: {launch.reason}",
-            checks=launch.checks,
-            series=(start_up,) if launch.took is not None else (),
-            notes=tuple(launch.evidence),
-        )
-        return Deployed(self._subject(launch.slot), observation, self._url(), launch.evidence)
+        return Deployed(self._subject(launch.slot), showing.started(launch), self._url(), launch.evidence)
 
     def _seen(self, slot: Slot, seen: str, *, ok: bool) -> Deployed:
-        """What asking a revision that was up already showed."""
-        runs = processes.alive(slot.process)
-        observation = Observation(
-            probe="deploy",
-            kind="deploy",
-            title="Deploy",
-            state="measured" if ok else "broken",
-            reason=None if ok else f"{slot.revision} is not ready: {seen}",
-            checks=(
-                exit_check("it runs" if runs else "it has ended", ok=runs, evidence={}),
-                ready_check(self.target, seen, ok=ok, evidence={}),
-            ),
-        )
-        return Deployed(self._subject(slot), observation, self._url())
+        return Deployed(self._subject(slot), showing.asked(self.target, slot, seen, ok=ok), self._url())
 
     def _url(self) -> str:
         return f"http://127.0.0.1:{self._public_port()}"

@@ -1,8 +1,10 @@
-"""The public address of a service: the front's process, and which revision it forwards to."""
+"""The public address of a service: the front's process, and which revisions it forwards to."""
 
 import asyncio
+import contextlib
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot.deploy import processes, state
@@ -10,7 +12,7 @@ from bot.deploy.state import Front, Memory
 from bot.model.errors import DeployError
 
 BACKEND = "backend"
-"""The file that names the port of the revision that serves."""
+"""The file that names the ports of the revisions that serve, each with its share in percent."""
 PATIENCE = 10.0
 """Seconds that the front may take to listen."""
 
@@ -21,7 +23,25 @@ def point(home: Path, port: int) -> None:
     Raises:
         DeployError: it cannot be written; what served before goes on serving.
     """
-    state.replace(home / BACKEND, str(port).encode())
+    share(home, {port: 100})
+
+
+def share(home: Path, shares: Mapping[int, int]) -> None:
+    """Share new connections out among the revisions on these ports, in percent, from the next one on.
+
+    Raises:
+        DeployError: it cannot be written; what served before goes on serving.
+    """
+    lines = [f"{port} {percent}" for port, percent in shares.items() if percent]
+    state.replace(home / BACKEND, "\n".join(lines).encode())
+
+
+def shares(home: Path) -> dict[int, int]:
+    """The share of new connections in percent that each port has, as the front reads it; none where nobody serves."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = (line.split() for line in (home / BACKEND).read_text().splitlines())
+        return {int(port): int(percent) for port, percent in lines}
+    return {}
 
 
 def forget(home: Path) -> None:

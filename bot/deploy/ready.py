@@ -14,7 +14,12 @@ ANSWER = 2.0
 
 
 async def wait(
-    port: int, path: str, seconds: float, ended: Callable[[], bool], began: float | None = None
+    port: int,
+    path: str,
+    seconds: float,
+    ended: Callable[[], bool],
+    began: float | None = None,
+    host: str = "127.0.0.1",
 ) -> tuple[float | None, str]:
     """Ask until the answer is 2xx: the milliseconds since `began`, or None, and what was seen last.
 
@@ -27,7 +32,7 @@ async def wait(
             return None, "the process ended"
         try:
             async with asyncio.timeout(min(ANSWER, seconds - passed)):
-                status = await _status(port, path)
+                status = await _status(host, port, path)
         except TimeoutError:
             seen = "a connection, but no answer"
         except ConnectionRefusedError:
@@ -42,17 +47,17 @@ async def wait(
     return None, seen
 
 
-async def _status(port: int, path: str) -> int:
+async def _status(host: str, port: int, path: str) -> int:
     """The status of one answer.
 
     Raises:
         OSError: nothing listens, or the connection broke.
         ValueError: the answer is not HTTP.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         request = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: stability-proof\r\nConnection: close\r\n\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: stability-proof\r\nConnection: close\r\n\r\n"
         )
         writer.write(request.encode())
         line = await reader.readline()

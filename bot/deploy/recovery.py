@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from bot.deploy import ports, processes, public, state, trees
+from bot.deploy import launch, ports, processes, public, state, trees
 from bot.deploy.state import Memory, Slot
 
 DRAIN = 1.0
@@ -30,7 +30,7 @@ async def recover_one(home: Path) -> list[str]:
     """Recover one service whose folder is held by the caller."""
     memory = state.read(home)
     if memory is None:
-        return await _sweep(home, set())
+        return await sweep(home, set())
     _, lines = await converge(home, memory)
     return lines
 
@@ -79,7 +79,7 @@ async def converge(home: Path, memory: Memory) -> tuple[Memory, list[str]]:
     else:
         await stop(memory.retired, drain=DRAIN if had_traffic else 0.0)
     memory = memory.model_copy(update={"retired": ()})
-    lines += await _sweep(home, _belongings(memory) if chosen else set())
+    lines += await sweep(home, belongings(memory) if chosen else set())
     if memory.keep:
         state.write(home, memory)
     else:
@@ -102,14 +102,17 @@ async def _stop_one(slot: Slot, drain: float) -> None:
     await processes.stop(slot.process, slot.folder)
 
 
-async def _sweep(home: Path, kept: set[Path]) -> list[str]:
+async def sweep(home: Path, kept: set[Path]) -> list[str]:
     """Stop what bears a mark of ours and is in no memory: a bot was killed just when it had started it."""
     strays = [mark for mark in processes.marked(home) if mark not in kept]
     await asyncio.gather(*(processes.stop(None, mark) for mark in strays))
+    for said in (home / "trees").glob(f"*{launch.FRESH}*.log"):
+        said.unlink(missing_ok=True)
     return [f"{mark.name} was left running: it is stopped" for mark in strays]
 
 
-def _belongings(memory: Memory) -> set[Path]:
+def belongings(memory: Memory) -> set[Path]:
+    """The marks of all that is remembered to run."""
     slots = {each.folder for each in (memory.serving, memory.candidate) if each is not None}
     return slots | ({Path(memory.front.mark)} if memory.front else set())
 

@@ -44,6 +44,18 @@ async def release(repository: Path, commit: str) -> str | None:
     return None
 
 
+async def file(repository: Path, commit: str, path: str) -> bytes:
+    """A file as a commit has it.
+
+    Raises:
+        DeployError: git is missing, or the commit has no such file.
+    """
+    code, out, error = await _git(repository, "show", f"{commit}:{path}")
+    if code:
+        raise DeployError(f"the commit {commit[:12]} has no {path}: {error}")
+    return out.encode()
+
+
 async def add(repository: Path, commit: str, tree: Path) -> None:
     """Check a commit out into a new folder.
 

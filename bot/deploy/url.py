@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from bot.deploy import trees
-from bot.deploy.target import DeployContext, Deployed, Deployer, Target
+from bot.deploy.target import Abilities, DeployContext, Deployed, Deployer, Intent, Target, Urls
 from bot.model import Fact, Observation, Subject
 from bot.model.errors import DeployError
 from bot.safety.urls import service_url
@@ -37,9 +37,16 @@ class UrlTarget(Target):
 
 
 class _Deployer:
+    abilities = Abilities(shadow=False, moves=False)
+
     def __init__(self, target: UrlTarget, context: DeployContext) -> None:
         self.target = target
         self.context = context
+        self.candidate: Subject | None = None
+
+    async def plan(self, commit: str | None) -> Intent:
+        candidate = self._deployed(self.target.url, self.target.revision, await self._named(commit)).subject
+        return Intent(candidate.revision, candidate.revision, ("it is up already: nothing is deployed",))
 
     async def previous(self, commit: str | None) -> Deployed | None:
         if self.target.baseline is None:
@@ -47,15 +54,41 @@ class _Deployer:
         return self._deployed(self.target.baseline, self.target.baseline_revision, await self._named(commit))
 
     async def deploy(self, commit: str | None) -> Deployed:
-        return self._deployed(self.target.url, self.target.revision, await self._named(commit))
+        deployed = self._deployed(self.target.url, self.target.revision, await self._named(commit))
+        self.candidate = deployed.subject
+        return deployed
+
+    async def urls(self) -> Urls:
+        return Urls(self.target.url, self.target.url, self.target.baseline)
+
+    async def traffic(self) -> dict[str, int]:
+        return {self.candidate.revision: 100} if self.candidate else {}
+
+    async def promote(self, percent: int) -> None:
+        if percent != 100:
+            raise DeployError(
+                f"{self.target.url} was deployed by something else: its traffic cannot be shared out here"
+            )
 
     async def rollback(self) -> Deployed | None:
         url = self.context.redactor.text(self.target.url)
         self.context.log(f"{url} was deployed by something else: there is nothing here to roll back")
         return None
 
+    async def describe(self) -> dict[str, JsonValue]:
+        return {"revision": self.candidate.revision, "url": self.candidate.url} if self.candidate else {}
+
+    async def logs(self, since: float) -> bytes:
+        return b""
+
+    async def fresh_start(self) -> float | None:
+        return None
+
     async def settle(self) -> None:
         return None
+
+    async def cleanup(self) -> list[str]:
+        return []
 
     async def _named(self, commit: str | None) -> str | None:
         """The commit's SHA; a name such as HEAD means nothing to whoever reads it later."""

@@ -189,7 +189,7 @@ def _findings(basis: Basis, policy: Policy, settled: Settled) -> Iterator[Findin
             yield basis.finding("probe", "probe", "gone", severity="info", reason="the spec no longer asks for it")
         return
     if seen.state == "not measured":
-        severity: Severity | None = "info" if basis.name == "rollback" else None
+        severity: Severity | None = "info" if basis.name in ("rollback", "rollout") else None
         yield basis.finding(
             "probe",
             "probe",
@@ -257,6 +257,8 @@ def _remarks(
         yield "the spec has changed since the baseline was measured"
     if baseline is not None and baseline.subject.environment != candidate.subject.environment:
         yield f"the baseline is of another environment: {baseline.subject.environment}"
+    if baseline is not None and case.paired and baseline.subject.revision == candidate.subject.revision:
+        yield f"both revisions are called {candidate.subject.revision}: it was compared with itself"
     if candidate.spec != spec:
         yield "the candidate was measured by another spec than it is judged by"
     yield from drift.remarks(baseline, policy)

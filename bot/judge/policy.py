@@ -13,7 +13,7 @@ DEFAULT = "default"
 BUDGET = 0.10
 FAILURES = 0.02
 FLOOR = 0.001
-OWN_NAMES = ("deploy", "rollback", "baseline", "runner")
+OWN_NAMES = ("deploy", "rollout", "drill", "rollback", "baseline", "runner")
 """What the bot observes of its own acts; no probe of a spec may be called so."""
 SUITE = "suite"
 """The probe that findings on all series together are of."""

@@ -25,7 +25,7 @@ def conclude(
     """Apply the rules. Waived findings are said, and do not count; `expected` are the probes of the spec."""
     counted = [each for each in findings if each.waiver is None]
     blocking = [each for each in counted if each.status in BAD and each.severity in BLOCKING]
-    missing = [each for each in counted if each.status == "not measured" and each.probe != "rollback"]
+    missing = [each for each in counted if each.status == "not measured" and not _is_said_only(each)]
     said = (*_waived(findings), *remarks)
     if blocking:
         return _unstable(blocking, missing, said)
@@ -64,6 +64,11 @@ def rank(finding: Finding) -> tuple[int, int]:
     if finding.status == "not measured":
         return (2, severity)
     return (_AFTER.get(finding.status, 8), 0)
+
+
+def _is_said_only(finding: Finding) -> bool:
+    """Whether it only says that an act of the bot's own was not called for: it was no measurement that is missing."""
+    return finding.probe == "rollback" or (finding.probe == "rollout" and finding.kind == "probe")
 
 
 def _is_seen(finding: Finding) -> bool:

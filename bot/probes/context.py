@@ -125,6 +125,12 @@ class Context:
         except TimeoutError:
             return Credential(failure=f"no answer within {deadline:g} s")
 
+    def forget(self, name: str) -> None:
+        """Sign in anew the next time: the service no longer takes the credential."""
+        known = self._signing_in.get(name)
+        if known is not None and known.done():
+            del self._signing_in[name]
+
     def login(self, name: str) -> Login:
         """The login of that name.
 

@@ -58,7 +58,7 @@ class Witness:
         self.identity = identity
         self._subject = subject
         self._answers: dict[str, Counter[str]] = {}
-        self._silent = 0
+        self._silent: Counter[str] = Counter()
 
     def answer(self, probe: str, answer: "Answer") -> None:
         """Take one answer over HTTP."""
@@ -77,13 +77,20 @@ class Witness:
     def named(self, probe: str, revision: str | None) -> None:
         """Take one answer, and the revision that it names (None when it names none)."""
         if revision is None:
-            self._silent += 1
+            self._silent[probe] += 1
         else:
             self._answers.setdefault(probe, Counter())[revision] += 1
 
     def stranger(self, probe: str) -> str | None:
         """Another revision that answered this probe, if one did."""
-        return next((name for name in sorted(self._answers.get(probe, ())) if not self._is_ours(name)), None)
+        return next((name for name in sorted(self._answers.get(probe, ())) if not self.is_ours(name)), None)
+
+    def nameless(self, probe: str) -> str | None:
+        """Why nobody knows who answered this probe, where its answers were to say so and none did."""
+        if self.identity is None or not self._silent[probe] or self._answers.get(probe):
+            return None
+        where = f"has the header {self.identity.header}" if self.identity.header else f"came from {self.identity.http}"
+        return f"which revision answered is not known: of {self._silent[probe]} answers none {where}"
 
     def told(self) -> Mapping[str, JsonValue]:
         """The `identity` of the subject of a run."""
@@ -94,9 +101,11 @@ class Witness:
             where = f"the header {self.identity.header}" if self.identity.header else str(self.identity.http)
             return {"reason": f"no answer named its revision by {where}"}
         told: dict[str, JsonValue] = {"answered_by": dict(sorted(total.items()))}
-        return told | ({"unnamed": self._silent} if self._silent else {})
+        silent = self._silent.total()
+        return told | ({"unnamed": silent} if silent else {})
 
-    def _is_ours(self, name: str) -> bool:
+    def is_ours(self, name: str) -> bool:
+        """Whether a name is this revision's: its own, or its commit's."""
         ours = [each for each in (self._subject.revision, self._subject.commit) if each]
         return any(name == each or _abbreviates(name, each) or _abbreviates(each, name) for each in ours)
 

@@ -108,7 +108,15 @@ class Side:
 
     def _timed(self, name: str, probe: Probe, known: Observation) -> Observation:
         update: dict[str, object] = {"series": self.series(name, probe)}
-        if name in self.faults:
+        nameless = self.witness.nameless(name) if self.name == "candidate" else None
+        if nameless is not None:
+            # the times may be another revision's, and a comparison one of a revision with itself
+            update |= {
+                "series": (),
+                "reason": nameless,
+                "remedy": "let every answer name its revision, as `identity` says",
+            }
+        elif name in self.faults:
             update |= {"reason": f"it could not be timed: {self.faults[name]}", "remedy": "see the reason"}
         if name in self.died:
             actual = self.died[name]

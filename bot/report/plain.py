@@ -25,8 +25,8 @@ def text(verdict: Verdict) -> str:
         lines.append(f"Since the last run ({words.told(verdict.since.last)}): {words.last_run(verdict.since)}.")
         for what, names, more in words.changes(verdict.since):
             lines.append(f"  {what}: {', '.join(names)}" + (f" and {more} more" if more else ""))
-    rolled = words.rollback(verdict)
-    lines += [rolled[1]] if rolled else []
+    lines += [told[1] for told in (words.rollback(verdict), words.drill(verdict)) if told]
+    lines += filter(None, [words.watched(verdict)])
     for title, findings in (
         ("What got worse", view.worse),
         ("Not measured", view.missing),

@@ -252,17 +252,44 @@ def told(one: Told) -> str:
     return f"{one.verdict} at {one.called}, {one.finished[:10]}"
 
 
+def watched(verdict: Verdict) -> str:
+    """What users got while traffic moved, in one sentence; empty where that was not watched."""
+    found = [each for each in verdict.findings if each.probe == "rollout" and each.kind == "fact" and each.after]
+    parts = [each.after for kind in (": requests", ": sockets") for each in found if each.item.endswith(kind)]
+    moved = [each for each in found if ": traffic at " in each.item]
+    parts += [f"{each.after} at {each.item.rpartition(' at ')[2]}" for each in moved if each.status in BAD]
+    if moved and moved[-1].status not in BAD:
+        parts.append(moved[-1].after)
+    return f"While traffic moved: {'; '.join(filter(None, parts))}." if parts else ""
+
+
 def rollback(verdict: Verdict) -> tuple[bool, str] | None:
     """Whether the rollback held, and its sentence; None where nothing was rolled back."""
-    found = [each for each in verdict.findings if each.probe == "rollback"]
+    return _restored(verdict, "rollback", ("Not rolled back", "The rollback failed", "Rolled back to"))
+
+
+def drill(verdict: Verdict) -> tuple[bool, str] | None:
+    """The same of a rollback that was rehearsed."""
+    return _restored(
+        verdict, "drill", ("No rollback was rehearsed", "The rehearsed rollback failed", "Rehearsed a rollback to")
+    )
+
+
+def _restored(verdict: Verdict, probe: str, said: tuple[str, str, str]) -> tuple[bool, str] | None:
+    found = [each for each in verdict.findings if each.probe == probe]
     if not found:
         return None
     if all(each.status == "not measured" for each in found):
-        return False, f"Not rolled back: {found[0].reason or 'nothing was seen of it'}"
+        return False, f"{said[0]}: {found[0].reason or 'nothing was seen of it'}"
     failed = [each for each in found if each.status in BAD or each.status == "not measured"]
-    again = [each for each in found if each.kind == "check" and each.item != "previous revision serves"]
+    own = ("previous revision serves", "candidate comes up again")
+    again = [each for each in found if each.kind == "check" and each.item not in own]
     if failed:
-        return False, f"The rollback failed: {', '.join(each.item for each in failed)}"
-    serving = next((each.after for each in found if each.item == "previous revision serves"), None) or "the one before"
-    held = f": {len(again)} of {len(again)} probes that failed hold again" if again else ""
-    return True, f"Rolled back to {serving}{held}"
+        return False, f"{said[1]}: {', '.join(each.item for each in failed)}"
+    serving = next((each.after for each in found if each.item == own[0]), None) or "the one before"
+    bad = {each.probe for each in verdict.findings if each.status in BAD}
+    failed_before = probe == "rollback" and all(each.item in bad for each in again)
+    what = "probes that failed hold again" if failed_before else "probes hold there"
+    held = f": {len(again)} of {len(again)} {what}" if again else ""
+    took = next((after(each) for each in found if each.item == "restored"), None)
+    return True, f"{said[2]} {serving}{held}" + (f", restored in {took}" if took else "")

@@ -61,9 +61,18 @@ class AddressRefused(httpx.ConnectError):
 
 
 def async_client(
-    base_url: str = "", *, timeout: float = 30.0, headers: Mapping[str, str] | None = None, link_local: bool = False
+    base_url: str = "",
+    *,
+    timeout: float = 30.0,
+    headers: Mapping[str, str] | None = None,
+    link_local: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> httpx.AsyncClient:
-    """A client for many requests. `link_local` allows a cloud's metadata server, for targets that need it."""
+    """A client for many requests.
+
+    `link_local` allows a cloud's metadata server, for targets that need it. `tls` is for a server whose authority is its
+    own, or that wants to see a certificate.
+    """
 
     async def guard(request: httpx.Request) -> None:
         await asyncio.to_thread(_refuse_once, request.url, seen)
@@ -71,6 +80,7 @@ def async_client(
     seen: set[str] = set()
     return httpx.AsyncClient(
         base_url=base_url,
+        verify=tls or True,
         timeout=_timeout(timeout),
         headers={"user-agent": USER_AGENT, **(headers or {})},
         cookies=_no_cookies(),
@@ -78,6 +88,19 @@ def async_client(
         trust_env=not is_loopback(base_url),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
         event_hooks={"request": [] if link_local or is_loopback(base_url) else [guard]},
+    )
+
+
+def socket_client(path: str, *, timeout: float = 30.0) -> httpx.AsyncClient:
+    """A client that speaks to a socket of this machine."""
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=path),
+        base_url="http://socket",
+        timeout=_timeout(timeout),
+        headers={"user-agent": USER_AGENT},
+        cookies=_no_cookies(),
+        follow_redirects=False,
+        trust_env=False,
     )
 
 

@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bot.composing import now
 from bot.github.chat import Command
 from bot.github.said import Said
 from bot.judge import extent, judge, refusal
 from bot.model import MOST_WAIVERS, Finding, Run, Waiver
 from bot.model.errors import UsageError
 from bot.outcome import Outcome, Request, keep, make_room, write
-from bot.pipeline import now
 from bot.proof import Contents
 from bot.safety.escape import terminal
 from bot.stages.ground import Ground

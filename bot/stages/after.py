@@ -1,6 +1,7 @@
 """After the job: what a killed main step left half-done is finished or reversed, and what it left open is closed."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from bot.github.client import Client
@@ -17,10 +18,12 @@ def after(environment: Environment) -> int:
     saved = environment.saved
     if "begun" not in saved or "done" in saved:
         return STABLE
-    from bot.deploy.recovery import recover
+    from bot.recovering import recover
 
+    home = Path(environment.inputs.get("working-directory", "."))
+    file = home / environment.inputs.get("spec", "stability.yml")
     try:
-        for line in asyncio.run(recover(Path(saved["state"]))):
+        for line in asyncio.run(recover(file, Path(saved["state"]), home, os.environ, saved.get("environment"))):
             say(line)
     except DeployError as error:
         say(str(error))

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from bot import proof, report
+from bot.composing import now
 from bot.github import bound
 from bot.github.bound import Bound
 from bot.github.chat import CALL, COMMANDS, MOST_COMMANDS, Command, Mistake
@@ -17,7 +18,6 @@ from bot.github.said import Said
 from bot.model import Mark, Run, Verdict, digest
 from bot.model.errors import STABLE, GitHubError, StabilityProofError, UsageError
 from bot.outcome import EXIT_CODES
-from bot.pipeline import now
 from bot.proof import Contents
 from bot.safety.escape import Markdown, code_span, prose, sentence
 from bot.safety.redact import Redactor

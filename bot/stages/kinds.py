@@ -9,7 +9,8 @@ from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
 from bot.model import Mark, Run
 from bot.safety.escape import prose
-from bot.spec import Spec, Strategy
+from bot.spec import Spec
+from bot.strategy import Strategy
 
 REHEARSED = (
     "This is a rehearsal of a merge that a queue wants to make: whatever the verdict, the traffic was given back, "

@@ -16,7 +16,10 @@ from examples.chat import history
 from examples.demo.acts import ACTS, ISSUE, Act, Stage
 
 HOME = Path(__file__).resolve().parents[2]
-PASSWORD = "demo-password-of-ana"  # the seeded user of a service on loopback
+SETTINGS = {
+    "CHAT_PASSWORD": "demo-password-of-ana",  # the seeded user of a service on loopback
+    "CHAT_SECRET": "demo-secret-of-every-revision",  # so that a user stays signed in while they change
+}
 
 
 def main(out: Path | None = None) -> int:
@@ -43,7 +46,12 @@ def _play(stage: Stage, number: int, act: Act) -> tuple[bool, str]:
     ended = subprocess.run(
         [sys.executable, "-m", "bot.action"],
         cwd=stage.repository,
-        env={**_quiet_environment(), "PYTHONPATH": str(HOME), **stage.environment(act, out), "CHAT_PASSWORD": PASSWORD},
+        env={
+            **_quiet_environment(),
+            "PYTHONPATH": str(HOME),
+            **stage.environment(act, out),
+            **SETTINGS,
+        },
         stdout=subprocess.PIPE,
         stderr=None,
         text=True,
@@ -59,14 +67,14 @@ def _play(stage: Stage, number: int, act: Act) -> tuple[bool, str]:
     print(f"Page:       {out / 'report.html'}\nProof:      {out / 'proof.zip'}")
     if verdict != act.expected:
         print(ended.stdout)
-    return verdict == act.expected, f"{verdict}; issue #{ISSUE} {stage.issue()}{_rollback(out)}"
+    return verdict == act.expected, f"{verdict}; issue #{ISSUE} {stage.issue()}{_users(out)}"
 
 
-def _rollback(out: Path) -> str:
-    """What the report says of a rollback, where there was one."""
+def _users(out: Path) -> str:
+    """What the report says of a rollback, and of what users got meanwhile, where there was any."""
     report = out / "report.txt"
     lines = report.read_text().splitlines() if report.exists() else []
-    return "".join(f"; {line[:1].lower()}{line[1:]}" for line in lines if line.startswith("Rolled back"))
+    return "".join(f"; {line[:1].lower()}{line[1:]}" for line in lines if line.startswith(("Rolled back", "While")))
 
 
 def _quiet_environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -65,6 +66,7 @@ service: shop
 environment: test
 deploy:
   process: {command: "{python} service.py {port}", ready: /health, port: PORT, keep: true}
+  strategy: {starts: 1, watch: {before: 200ms, after: 300ms}}
 identity: {header: x-revision}
 probes:
   health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
@@ -112,6 +114,11 @@ class Shop:
         self.folder.mkdir(parents=True, exist_ok=True)
         git(self.folder, "init", "-q", "-b", "main")
         (self.folder / "stability.yml").write_text(SPEC.replace("PORT", str(self.port)))
+
+    def strategy(self, text: str) -> None:
+        """Have the spec say how users' traffic gets to a candidate."""
+        spec = self.folder / "stability.yml"
+        spec.write_text(re.sub(r"strategy: .*", f"strategy: {text}", spec.read_text()))
 
     def commit(self, stock: str) -> str:
         """Commit a revision that answers /stock so."""

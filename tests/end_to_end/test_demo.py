@@ -28,15 +28,20 @@ def test_three_verdicts_the_comments_the_issue_and_the_proofs(tmp_path: Path) ->
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told = re.findall(r"^Act \d: (.*)$", ended.stdout, re.MULTILINE)[-3:]
-    assert told[:2] == ["unstable; issue #128 open", "stable; issue #128 closed (completed)"]
-    assert told[2].startswith("unstable; issue #128 closed (completed); rolled back to chat-")
-    assert told[2].endswith("hold again")
+    assert told[0] == "unstable; issue #128 open"
+    none_lost = r"0 of [\d,]+ requests failed; longest gap 0 ms"
+    no_loss = rf"while traffic moved: {none_lost}; 20 of 20 sockets .*; all .* from chat-\w+\."
+    assert re.fullmatch(rf"stable; issue #128 closed \(completed\); {no_loss}", told[1])
+    back = r"rolled back to chat-\w+: 3 of 3 probes that failed hold again, restored in [\d.]+ m?s"
+    assert re.fullmatch(rf"unstable; issue #128 closed \(completed\); {back}; {no_loss}", told[2])
+    assert "20 of 20 sockets stayed open" in told[2], "in shadow no user ever was on the candidate"
     places = re.findall(r"^----- comment on (.*) -----$", ended.stdout, re.MULTILINE)
     assert places == ["#128", "#128 and on #129", "#131"]
     third = ended.stdout[ended.stdout.index("comment on #131") :]
     for story in (
         r"\| ❌ \| sign-in: latency \| .* \| [×+][\d.]+( %)? \| [×+][\d.]+( %)? to [×+][\d.]+",
         r"\\\$\.created\\_at \| `string` \| `gone`",
+        r"While traffic moved: 0 of [\d,]+ requests failed; longest gap 0 ms; 20 of 20 sockets stayed open; all ",
         r"after tool_executing came agent_completed, expected tool_completed",
     ):
         assert re.search(story, third), story

@@ -77,6 +77,7 @@ def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
     open_shop: Shop, signals: tuple[signal.Signals, ...]
 ) -> None:
     good = open_shop.serving()
+    open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run", "--out", "out")
     wait_for(lambda: open_shop.serving() != good)
@@ -94,6 +95,7 @@ def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
 
 def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
     good = open_shop.serving()
+    open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run")
     wait_for(lambda: open_shop.serving() != good)
@@ -104,6 +106,26 @@ def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert good == open_shop.serving()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_promotion_that_is_stopped_half_way_goes_back_whole(open_shop: Shop, number: signal.Signals) -> None:
+    good = open_shop.serving()
+    open_shop.strategy("{promote: [50, 100], pause: 60s, starts: 0, watch: {before: 200ms}}")
+    open_shop.commit(f"{shops.HEALTHY}  # another")
+    running = open_shop.start("run")
+    wait_for(lambda: open_shop.serving() != good, 60)
+
+    running.send_signal(number)
+    _, err = running.communicate(timeout=30)
+    if number == signal.SIGKILL:
+        assert open_shop.run("recover").returncode == 0
+    else:
+        assert running.returncode == 4, err
+        (rollout,) = [each for each in open_shop.saved()["observations"] if each["probe"] == "rollout"]
+        assert rollout["facts"], "what users got until then is kept"
+
+    assert {open_shop.serving() for _ in range(10)} == {good}
 
 
 def test_a_network_to_github_that_is_cut_takes_neither_the_verdict_nor_the_rollback(
@@ -141,7 +163,7 @@ def test_a_typo_in_the_spec_names_line_column_and_the_key_that_was_meant(open_sh
 
     assert ended.returncode == 2
     message = one_message(ended.stderr)
-    assert "stability.yml:8:" in message
+    assert "stability.yml:9:" in message
     assert "unknown key 'exepct'; did you mean 'expect'?" in message
     assert good == open_shop.serving()
 

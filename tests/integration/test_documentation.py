@@ -10,8 +10,10 @@ import pytest
 from bot import spec
 from bot.model import Subject
 from bot.probes.logins.registry import LOGINS
+from bot.probes.rollout.settings import Watch
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
+from bot.strategy import Strategy
 from tests.integration import servers
 from tests.integration.chat_service import Service, running
 from tests.integration.servers import answers, of_json, plain, service
@@ -147,3 +149,13 @@ def test_each_step_has_its_page() -> None:
     from bot.probes.steps.registry import STEPS as KINDS
 
     assert {path.stem for path in (ROOT / "docs" / STEPS).glob("*.md")} == set(KINDS)
+
+
+def test_the_strategy_of_the_documentation_is_right_and_no_key_is_left_out() -> None:
+    page = (ROOT / "docs" / "rollout.md").read_text()
+    [text] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    loaded = spec.parse(f"version: 1\nservice: chat\n{text}probes: {{health: {{http: GET /health}}}}\n".encode())
+
+    assert loaded.strategy.promote == (10, 50, 100)
+    for key in (*Strategy.model_fields, *Watch.model_fields):
+        assert f"`{key}`" in page, key

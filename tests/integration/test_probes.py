@@ -451,3 +451,21 @@ async def test_a_journey_can_be_timed(tmp_path: Path) -> None:
     for each in series.values():
         assert len(each.samples) == 3
         assert all(each.column("ok"))
+
+
+@pytest.mark.parametrize("identity", [HEADER, ROUTE])
+async def test_a_timed_probe_whose_answers_name_nobody_is_not_timed(tmp_path: Path, identity: Identity) -> None:
+    async with service(HEALTH) as nameless, service(HEALTH) as before:
+        fields = {"http": "GET /health", "timed": True}
+        old = subject(before.url, "rev-1")
+        session = Session(plan({"it": fields}, identity=identity), subject(nameless.url), old, tmp_path)
+        await session.correctness()
+        await session.measure(lambda _new, _old: Progress(frozenset(), stop=True))
+        run, against = session.runs()
+
+    found = run.observations[0]
+    assert found.series == ()
+    assert found.reason is not None
+    assert found.reason.startswith("which revision answered is not known: of ")
+    assert against is not None
+    assert against.observations[0].series != (), "a revision before `identity` was asked for can still be compared with"

@@ -123,3 +123,27 @@ def test_an_error_in_a_step_inside_a_step_has_its_own_place(step: str, message: 
         assert set(spec.parse(text.encode(), "x.yml").probes) == {"it"}
         return
     assert error(text).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("{promote: [50, 10]}", "x.yml:3:55: deploy.strategy.promote: the shares rise from 1 at least to 100 at last"),
+        ("{shadwo: true}", "x.yml:3:46: unknown key 'shadwo'; did you mean 'shadow'?"),
+        ("{watch: {sokets: 3}}", "x.yml:3:54: unknown key 'sokets'; did you mean 'sockets'?"),
+        ("{watch: {websocket: /ws, login: usr}}", "x.yml:3:77: there is no login 'usr'"),
+        ("{watch: {http: POST /orders}}", "x.yml:3:60: deploy.strategy.watch.http: it is sent all the time, so it may"),
+        ("indirect", "x.yml:3:45: deploy.strategy: "),
+    ],
+)
+def test_a_mistake_in_the_strategy_has_its_place(strategy: str, message: str) -> None:
+    text = f"version: 1\nservice: chat\ndeploy: {{url: 'http://127.0.0.1', strategy: {strategy}}}\n"
+    with pytest.raises(SpecError) as refused:
+        spec.parse(f"{text}probes: {{health: {{http: GET /health}}}}\n".encode(), "x.yml")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("strategy", ["direct", {"promote": [10, 100], "rollback": "drill", "watch": {"sockets": 0}}])
+def test_the_schema_takes_a_strategy(strategy: object) -> None:
+    whole = {"version": 1, "service": "chat", "probes": {"health": {"http": "GET /health"}}}
+    jsonschema.validate({**whole, "deploy": {"url": "http://127.0.0.1", "strategy": strategy}}, schema())

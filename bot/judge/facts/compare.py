@@ -6,7 +6,7 @@ from itertools import islice
 from pydantic import JsonValue
 
 from bot.judge.basis import Basis
-from bot.judge.facts import json_shape, protocol, refusals
+from bot.judge.facts import json_shape, protocol, refusals, rollout
 from bot.judge.facts.difference import Difference
 from bot.model import Fact, Finding, Observation
 
@@ -16,6 +16,8 @@ COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
     "closes": protocol.compare_closes,
     "refusals": refusals.compare,
 }
+ABSOLUTE: dict[str, Callable[[Basis, Fact], Iterator[Finding]]] = {"rollout": rollout.findings}
+"""Kinds that are judged by themselves, whatever was before."""
 MOST = 50
 """Differences of one fact that are listed one by one; a last row speaks for the rest."""
 
@@ -25,7 +27,9 @@ def compare(basis: Basis) -> Iterator[Finding]:
     after, before = _by_id(basis.candidate), _by_id(basis.baseline)
     for name, fact in after.items():
         old = before.get(name)
-        if old is not None:
+        if fact.kind in ABSOLUTE:
+            yield from ABSOLUTE[fact.kind](basis, fact)
+        elif old is not None:
             yield from _both(basis, fact, old)
         elif basis.baseline_is_lost:
             yield basis.finding(

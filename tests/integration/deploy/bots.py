@@ -13,7 +13,18 @@ from typing import Any, Literal
 from bot.deploy import processes, recovery, state, trees
 from tests.integration.deploy.ground import Ground, target
 
-Plan = Literal["accept", "roll back", "recover"]
+Plan = Literal["accept", "roll back", "recover", "steps", "withheld", "step back", "direct back", "drill", "start"]
+STRATEGIES: dict[Plan, tuple[str, ...]] = {
+    "accept": ("deploy", "100", "settle"),
+    "roll back": ("deploy", "100", "roll back"),
+    "steps": ("deploy", "10", "50", "100", "settle"),
+    "withheld": ("deploy",),
+    "step back": ("deploy", "10", "roll back"),
+    "direct back": ("deploy", "roll back"),
+    "drill": ("deploy", "100", "roll back", "deploy", "100", "settle"),
+    "start": ("deploy", "start", "100", "settle"),
+}
+"""What a bot does with its candidate, one act after the other; a number is a share of the users' traffic."""
 ACTS = ((state, "replace"), (trees, "add"), (trees, "remove"), (processes, "start"), (processes, "stop"))
 """All that touches the world: what is remembered and forwarded to, work trees, processes."""
 PATIENCE = 90
@@ -24,10 +35,20 @@ _context.set_forkserver_preload([__name__])
 
 
 def killed(
-    ground: Ground, plan: Plan, moment: int, *, commit: str = "", previous: str | None = None, keep: bool
+    ground: Ground,
+    plan: Plan,
+    moment: int,
+    *,
+    commit: str = "",
+    previous: str | None = None,
+    keep: bool,
+    since: int = 0,
 ) -> bool:
-    """Run a bot and kill it at the moment; False when it came to its end before."""
-    arguments = (ground.folder, plan, moment, commit, previous, keep)
+    """Run a bot and kill it at the moment; False when it came to its end before.
+
+    Moments are counted from the start, or from the act of the strategy that `since` numbers (from 1).
+    """
+    arguments = (ground.folder, plan, moment, commit, previous, keep, since)
     process = _context.Process(target=_bot, args=arguments)
     process.start()
     process.join(PATIENCE)
@@ -45,27 +66,37 @@ def accepting(ground: Ground) -> Path:
     return ground.folder / "accepting"
 
 
-def _bot(folder: Path, plan: Plan, moment: int, commit: str, previous: str | None, keep: bool) -> None:
+def _bot(folder: Path, plan: Plan, moment: int, commit: str, previous: str | None, keep: bool, since: int) -> None:
     os.setsid()
     ground = object.__new__(Ground)  # it is there already
     ground.folder, ground.logged = folder, []
-    _count(moment)
-    asyncio.run(_work(ground, plan, commit, previous, keep=keep))
+    if not since:
+        _count(moment)
+    asyncio.run(_work(ground, plan, commit, previous, keep=keep, arm=lambda act: act == since and _count(moment)))
 
 
-async def _work(ground: Ground, plan: Plan, commit: str, previous: str | None, *, keep: bool) -> None:
+async def _work(
+    ground: Ground, plan: Plan, commit: str, previous: str | None, *, keep: bool, arm: Callable[[int], object]
+) -> None:
     if plan == "recover":
         await recovery.recover(ground.state)
         return
     async with target(keep=keep).open(ground.context()) as deployer:
         await deployer.previous(previous)
-        deployed = await deployer.deploy(commit)
-        assert deployed.observation.state == "measured", deployed.observation
-        if plan == "accept":
-            accepting(ground).touch()
-            await deployer.settle()
-        else:
-            await deployer.rollback()
+        for number, act in enumerate(STRATEGIES[plan], start=1):
+            arm(number)
+            if act == "deploy":
+                deployed = await deployer.deploy(commit)
+                assert deployed.observation.state == "measured", deployed.observation
+            elif act == "start":
+                assert await deployer.fresh_start() is not None
+            elif act == "settle":
+                accepting(ground).touch()
+                await deployer.settle()
+            elif act == "roll back":
+                await deployer.rollback()
+            else:
+                await deployer.promote(int(act))
 
 
 def _count(moment: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.deploy import kubernetes_ground
 from tests.integration.deploy.ground import Ground
 
 collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*"]  # the process target needs Linux
@@ -17,3 +18,10 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     made = Ground(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def kube(tmp_path: Path) -> Iterator[kubernetes_ground.KubernetesGround]:
+    """An empty cluster; afterwards every exchange has to have been as Kubernetes describes it."""
+    with kubernetes_ground.ground(tmp_path) as made:
+        yield made

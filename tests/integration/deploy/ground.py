@@ -13,7 +13,7 @@ from typing import Self
 
 from bot.deploy import processes
 from bot.deploy.process import ProcessTarget
-from bot.deploy.target import DeployContext
+from bot.deploy.target import DeployContext, Deployed, Deployer
 from bot.safety.redact import Redactor
 
 COMMAND = "{python} -I -S service.py {port}"
@@ -151,6 +151,14 @@ class Ground:
 def target(**keys: object) -> ProcessTarget:
     """The target with a quick service."""
     return ProcessTarget.model_validate({"command": COMMAND, "within": "3s", "keep": True, **keys})
+
+
+async def promoted(deployer: Deployer, commit: str) -> Deployed:
+    """A candidate that has all the users' traffic, on trial; one that is not ready gets none."""
+    deployed = await deployer.deploy(commit)
+    if deployed.observation.state == "measured":
+        await deployer.promote(100)
+    return deployed
 
 
 def name(commit: str) -> str:

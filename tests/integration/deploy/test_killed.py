@@ -7,7 +7,7 @@ import pytest
 from bot.deploy.recovery import recover
 from tests.integration.deploy import ground as lie
 from tests.integration.deploy.bots import Plan, accepting, killed
-from tests.integration.deploy.ground import Ground, Stream, name, serves, target
+from tests.integration.deploy.ground import Ground, Stream, name, promoted, serves, target
 
 PARTS = 6
 """The moments are shared out over so many tests, so that each is short."""
@@ -23,7 +23,7 @@ def moments(ground: Ground, part: int) -> Iterator[int]:
 async def served(ground: Ground, commit: str) -> str:
     """A revision that serves; the public URL."""
     async with target().open(ground.context()) as deployer:
-        deployed = await deployer.deploy(commit)
+        deployed = await promoted(deployer, commit)
         await deployer.settle()
     return deployed.public_url
 

@@ -13,7 +13,7 @@ from bot.deploy import processes
 from bot.deploy.recovery import recover
 from bot.model.errors import DeployError
 from tests.integration.deploy import ground as lie
-from tests.integration.deploy.ground import Ground, Stream, ask, name, serves, target
+from tests.integration.deploy.ground import Ground, Stream, ask, name, promoted, serves, target
 
 NEVER = "the command was never started:"
 
@@ -22,7 +22,7 @@ async def settled(ground: Ground, commit: str, **keys: object) -> str:
     """Deploy and accept; the public URL."""
     async with target(**keys).open(ground.context()) as deployer:
         await deployer.previous(None)
-        deployed = await deployer.deploy(commit)
+        deployed = await promoted(deployer, commit)
         assert deployed.observation.state == "measured", deployed.observation
         await deployer.settle()
     return deployed.public_url
@@ -33,7 +33,7 @@ async def test_a_first_revision_is_deployed_measured_and_kept(ground: Ground) ->
 
     async with target().open(ground.context()) as deployer:
         assert await deployer.previous(None) is None
-        deployed = await deployer.deploy("HEAD")
+        deployed = await promoted(deployer, "HEAD")
         assert serves(deployed.public_url) == serves(deployed.subject.url) == name(commit)
         await deployer.settle()
 
@@ -71,7 +71,7 @@ async def test_a_settled_candidate_replaces_the_previous_revision(ground: Ground
         assert previous is not None
         assert previous.subject.revision == name(first)
         assert previous.observation.state == "measured"
-        deployed = await deployer.deploy(second)
+        deployed = await promoted(deployer, second)
         assert deployed.public_url == url
         assert serves(url) == name(second)
         assert serves(previous.subject.url) == name(first), "it is kept up for the comparison and for a rollback"
@@ -88,7 +88,7 @@ async def test_a_rollback_gives_the_url_back_and_stops_the_candidate(ground: Gro
 
     async with target().open(ground.context()) as deployer:
         await deployer.previous(None)
-        await deployer.deploy(second)
+        await promoted(deployer, second)
         restored = await deployer.rollback()
         assert restored is not None
         assert restored.subject.revision == name(first)
@@ -106,7 +106,7 @@ async def test_no_request_is_lost_by_switch_settling_and_rollback(ground: Ground
     async def through(commit: str, *, accept: bool) -> None:
         async with target().open(ground.context()) as deployer:
             await deployer.previous(None)
-            await deployer.deploy(commit)
+            await promoted(deployer, commit)
             await asyncio.sleep(0.1)
             await (deployer.settle() if accept else deployer.rollback())
 
@@ -141,7 +141,7 @@ async def test_a_candidate_that_never_gets_ready_never_gets_traffic(
     with Stream(url, threads=1) as stream:
         async with target(within="3s").open(ground.context()) as deployer:
             await deployer.previous(None)
-            deployed = await deployer.deploy("HEAD")
+            deployed = await promoted(deployer, "HEAD")
             await deployer.settle()  # even somebody who accepts it gives it no traffic
             restored = await deployer.rollback()
 
@@ -172,7 +172,7 @@ async def test_what_cannot_be_prepared_or_started_is_broken(
     ground.commit(lie.SERVES)
 
     async with target(**keys).open(ground.context()) as deployer:
-        deployed = await deployer.deploy("HEAD")
+        deployed = await promoted(deployer, "HEAD")
 
     assert deployed.observation.state == "broken"
     assert {each.id: each.actual for each in deployed.observation.checks}[check] == actual
@@ -190,7 +190,7 @@ async def test_prepare_is_run_in_the_work_tree_with_a_shared_cache(ground: Groun
     ground.commit(lie.SERVES + "assert os.path.exists('built')")
 
     async with target(prepare="sh built.sh {cache}").open(ground.context()) as deployer:
-        deployed = await deployer.deploy("HEAD")
+        deployed = await promoted(deployer, "HEAD")
         await deployer.settle()
 
     assert [each.id for each in deployed.observation.checks if each.ok] == ["prepare", "exit", "ready"]
@@ -204,7 +204,7 @@ async def test_a_revision_is_stopped_with_all_that_it_started(ground: Ground, so
     before = everything()
 
     async with target(keep=False).open(ground.context()) as deployer:
-        await deployer.deploy("HEAD")
+        await promoted(deployer, "HEAD")
         await asyncio.sleep(0.2)  # let the children get where they are going
         started = everything() - before
         began = time.monotonic()
@@ -239,7 +239,7 @@ async def test_the_bots_own_secrets_are_not_inherited(ground: Ground, monkeypatc
     prepare = "{python} -c 'import os; print(sorted(os.environ.items()))'"
 
     async with target(environment={"COLOUR": "blue"}, prepare=prepare).open(ground.context()) as deployer:
-        deployed = await deployer.deploy("HEAD")
+        deployed = await promoted(deployer, "HEAD")
         told = ask(deployed.subject.url)
         printed = b"".join(text for text, _ in deployed.evidence.values()).decode()
         front = next(pids for mark, pids in ground.running().items() if mark.startswith("front-"))
@@ -254,7 +254,7 @@ async def test_what_a_revision_prints_is_kept_without_secrets(ground: Ground) ->
     ground.commit("import sys\nprint('x' * 70_000)\nsys.exit('the key is hunter-two-hunter')\n")
 
     async with target().open(ground.context()) as deployer:
-        deployed = await deployer.deploy("HEAD")
+        deployed = await promoted(deployer, "HEAD")
 
     ((digest, (text, media_type)),) = deployed.evidence.items()
     assert media_type == "text/plain"
@@ -275,7 +275,7 @@ async def test_the_previous_revision_is_brought_up_again_from_its_commit(ground:
         assert previous is not None
         assert previous.subject.commit == first
         assert previous.observation.series, "its start was measured as well"
-        await deployer.deploy(second)
+        await promoted(deployer, second)
         restored = await deployer.rollback()
         assert restored is not None
         assert serves(restored.public_url) == name(first)
@@ -308,7 +308,7 @@ async def test_a_previous_revision_that_does_not_come_up_is_no_baseline(ground: 
         assert previous is not None
         assert previous.observation.state == "broken"
         assert await deployer.previous("0" * 40) is None
-        deployed = await deployer.deploy(good)
+        deployed = await promoted(deployer, good)
         await deployer.settle()
 
     assert serves(deployed.public_url) == name(good)
@@ -320,7 +320,7 @@ async def test_a_first_candidate_that_is_rolled_back_has_nothing_to_go_back_to_a
     commit = ground.commit(lie.SERVES)
 
     async with target().open(ground.context()) as deployer:
-        deployed = await deployer.deploy(commit)
+        deployed = await promoted(deployer, commit)
         assert await deployer.rollback() is None
 
     assert serves(deployed.public_url) == name(commit)
@@ -335,7 +335,7 @@ async def test_a_previous_revision_that_dies_on_trial_is_brought_up_again_by_the
     async with target().open(ground.context()) as deployer:
         previous = await deployer.previous(None)
         assert previous is not None
-        await deployer.deploy(second)
+        await promoted(deployer, second)
         ask(previous.subject.url, "/crash")
         restored = await deployer.rollback()
 
@@ -352,7 +352,7 @@ async def test_a_rollback_that_fails_says_so_and_takes_the_service_from_nobody(g
     async with target(prepare="test ! -e {cache}/broken").open(ground.context()) as deployer:
         previous = await deployer.previous(None)
         assert previous is not None
-        await deployer.deploy(second)
+        await promoted(deployer, second)
         (ground.home / "cache" / "broken").touch()
         ask(previous.subject.url, "/crash")
         with pytest.raises(
@@ -373,7 +373,7 @@ async def test_leaving_before_settling_gives_the_url_back(ground: Ground, end: t
     async def trial() -> None:
         async with target().open(ground.context()) as deployer:
             await deployer.previous(None)
-            await deployer.deploy("HEAD")
+            await promoted(deployer, "HEAD")
             raise end
 
     with Stream(url, threads=1) as stream, pytest.raises(end):
@@ -393,7 +393,7 @@ async def test_cancelling_at_any_moment_finishes_the_cleaning(ground: Ground, ag
     async def trial() -> None:
         async with target(within="30s", prepare="sleep 0.1").open(ground.context()) as deployer:
             await deployer.previous(None)
-            await deployer.deploy(second)
+            await promoted(deployer, second)
 
     for moment in (0.02, 0.06, 0.12, 0.3):
         task = asyncio.ensure_future(trial())
@@ -423,7 +423,7 @@ async def test_two_bots_do_not_deploy_at_once(ground: Ground) -> None:
 async def test_names_that_share_a_hyphen_share_nothing(ground: Ground) -> None:
     ground.commit(lie.SERVES)
     async with target().open(ground.context(service="a", environment="b-c")) as one:
-        await one.deploy("HEAD")
+        await promoted(one, "HEAD")
         await one.settle()
         async with target().open(ground.context(service="a-b", environment="c")) as other:
             assert await other.previous(None) is None
@@ -449,7 +449,7 @@ async def test_what_the_platform_refuses_is_an_error(
 
     with pytest.raises(DeployError, match=message):
         async with target().open(ground.context(**changes)) as deployer:
-            await deployer.deploy(commit)
+            await promoted(deployer, commit)
 
     assert ground.running() == {}
 
@@ -460,7 +460,7 @@ async def test_without_git_nothing_is_deployed(ground: Ground, monkeypatch: pyte
 
     with pytest.raises(DeployError, match=r"git cannot be started: .*; install git"):
         async with target().open(ground.context()) as deployer:
-            await deployer.deploy("HEAD")
+            await promoted(deployer, "HEAD")
 
 
 async def test_a_public_port_that_is_taken_is_an_error_before_anything_is_started(ground: Ground) -> None:
@@ -471,7 +471,7 @@ async def test_a_public_port_that_is_taken_is_an_error_before_anything_is_starte
     async with taken:
         with pytest.raises(DeployError, match=f"the public port {port} cannot be had: .*in use; stop what listens"):
             async with target(port=port).open(ground.context()) as deployer:
-                await deployer.deploy("HEAD")
+                await promoted(deployer, "HEAD")
 
     assert ground.running() == {}
     assert ground.trees() == []
@@ -504,7 +504,7 @@ async def test_the_users_checkout_is_not_disturbed(ground: Ground, monkeypatch: 
     monkeypatch.setenv("GIT_DIR", str(ground.folder))  # as when the bot is started by a hook of another repository
 
     async with target(keep=False).open(ground.context(state=inside)) as deployer:
-        deployed = await deployer.deploy(commit)
+        deployed = await promoted(deployer, commit)
         assert serves(deployed.public_url) == name(commit)
 
     monkeypatch.delenv("GIT_DIR")

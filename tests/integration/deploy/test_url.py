@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from bot.deploy.registry import TARGETS
 from bot.deploy.url import UrlTarget
+from bot.model.errors import DeployError
 from tests.integration.deploy import ground as lie
 from tests.integration.deploy.ground import Ground, name
 
@@ -69,4 +70,18 @@ def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
 
 
 def test_the_targets_are_known_by_their_keys() -> None:
-    assert {key: target.kind for key, target in TARGETS.items()} == {"process": "process", "url": "url"}
+    assert {key: target.kind for key, target in TARGETS.items()} == {key: key for key in TARGETS}
+    assert {"process", "url"} <= set(TARGETS)
+
+
+async def test_the_traffic_of_what_is_up_already_is_somebody_elses(ground: Ground) -> None:
+    async with url_target(revision="shop-7", baseline="https://old.example").open(ground.context()) as deployer:
+        await deployer.deploy(None)
+
+        assert not deployer.abilities.shadow
+        assert not deployer.abilities.splits
+        assert await deployer.traffic() == {"shop-7": 100}
+        assert (await deployer.urls()).previous == "https://old.example"
+        await deployer.promote(100)
+        with pytest.raises(DeployError, match="cannot be shared out"):
+            await deployer.promote(10)

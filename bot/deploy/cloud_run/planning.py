@@ -1,0 +1,33 @@
+"""What a deploy would do, in words, and what is odd about the service as it was found."""
+
+from bot.deploy.cloud_run import template, traffic
+from bot.deploy.cloud_run.service import Service
+from bot.deploy.cloud_run.target import CloudRunTarget
+from bot.deploy.target import Intent
+
+
+def intent(target: CloudRunTarget, service: Service | None, name: str, commit: str | None) -> Intent:
+    """The plan for a candidate of this name; `service` is None where there is none yet.
+
+    Raises:
+        DeployError: it could not be done, whatever the platform says.
+    """
+    lines = [f"{target.service} in {target.project}, {target.region}", f"image {template.filled(target.image, commit)}"]
+    if service is None:
+        lines.append("it is not there yet: it is created, and this first revision has all of its traffic")
+        return Intent(name, None, tuple(lines))
+    template.made(service.template, target, name, commit)
+    serving = traffic.largest(service.percents())
+    if serving and not service.follows_latest():
+        lines.append(
+            f"its traffic is pinned to {serving}: whoever deploys and only waits for the service to be healthy "
+            "leaves the new revision with 0 %"
+        )
+    lines += [
+        f"the tag {each.tag} is left on {each.revision or 'the latest revision'} from before, and is moved"
+        for each in service.traffic
+        if each.tag in (target.new_tag, target.old_tag)
+    ]
+    if "INTERNAL" in service.ingress:
+        lines.append(f"its ingress is {service.ingress}: it cannot be reached from outside of its network")
+    return Intent(name, serving, tuple(lines))

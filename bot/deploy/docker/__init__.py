@@ -1,0 +1,1 @@
+"""The target `docker`: a revision is a container on this machine's engine."""

@@ -1,0 +1,100 @@
+"""Finishing or reversing what is half-done on an engine: after a bot was killed, and whenever one leaves."""
+
+import asyncio
+
+from bot.deploy.docker import containers, network
+from bot.deploy.docker.containers import OWNER, ROLE
+from bot.deploy.docker.engine import Engine, of
+from bot.deploy.docker.front import Front
+from bot.deploy.docker.memory import Memory, Slot, heir
+
+DRAIN = 1.0
+"""Seconds that a revision without traffic is given to end the answers that it has begun, before it is sent SIGTERM."""
+
+
+async def recover_one(engine: Engine, owner: str) -> list[str]:
+    """Recover one service; what was done, in words."""
+    front = await existing(engine, owner)
+    if front is None:
+        return await sweep(engine, owner, set())
+    await front.ensure()
+    _, lines = await converge(front, await front.memory())
+    return lines
+
+
+async def existing(engine: Engine, owner: str) -> Front | None:
+    """The front that an earlier bot made; None where there is none."""
+    for each in await containers.marked(engine, f"{OWNER}={owner}"):
+        if (each.get("Labels") or {}).get(ROLE) == "front":
+            seen = await containers.look(engine, str(each["Id"])) or {}
+            networks = (seen.get("NetworkSettings") or {}).get("Networks") or {}
+            return Front(engine, owner, next(iter(networks), network.BRIDGE), None, 0)
+    return None
+
+
+async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
+    """Give the traffic to whom it belongs, remove everything else, and remember that; what was done, in words.
+
+    Doing it again, or being killed in it and doing it again, comes to the same.
+    """
+    engine = front.engine
+    serving_up, candidate_up = await _up(engine, memory.serving), await _up(engine, memory.candidate)
+    chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
+    lines = _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
+    had_traffic = memory.act in ("switch", "rollback", "settle")
+    if chosen is not None and chosen.address is not None:
+        await front.share({chosen.address: 100})
+    out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
+    serving = chosen or (memory.serving.model_copy(update={"address": None}) if memory.serving else None)
+    memory = memory.model_copy(
+        update={"serving": serving, "candidate": None, "act": None, "retired": (*memory.retired, *out)}
+    )
+    await front.remember(memory)
+    if had_traffic and chosen is not None and out:
+        await asyncio.sleep(DRAIN)
+    await remove(engine, memory.retired)
+    memory = memory.model_copy(update={"retired": ()})
+    kept = {chosen.container} if chosen else set()
+    lines += await sweep(engine, front.owner, {*kept, front.name} if memory.keep else kept)
+    if memory.keep and memory.serving is None:  # nobody serves, and nobody did: there is nothing to remember
+        await front.remove()
+    elif memory.keep:
+        await front.remember(memory)
+    return memory, lines
+
+
+async def remove(engine: Engine, slots: tuple[Slot, ...]) -> None:
+    """Remove the containers of these revisions, all at once."""
+    await asyncio.gather(*(containers.remove(engine, each.container) for each in slots))
+
+
+async def sweep(engine: Engine, owner: str, kept: set[str]) -> list[str]:
+    """Remove what bears our mark and is in no memory: a bot was killed just when it had made it."""
+    lines = []
+    for each in await containers.marked(engine, f"{OWNER}={owner}"):
+        names = {str(name).lstrip("/") for name in each.get("Names") or ()}
+        if names & kept:
+            continue
+        await containers.remove(engine, str(each["Id"]), grace=1)
+        if (each.get("Labels") or {}).get(ROLE) != "front":
+            lines.append(f"{min(names, default=of(str(each['Id'])[:12]))} was left: it is removed")
+    return lines
+
+
+async def _up(engine: Engine, slot: Slot | None) -> bool:
+    return slot is not None and await containers.runs(engine, slot.container)
+
+
+def _said(memory: Memory, chosen: Slot | None, *, serving_up: bool, candidate_up: bool) -> list[str]:
+    """What is about to be done, in words; nothing when nothing is half-done."""
+    candidate, serving = memory.candidate, memory.serving
+    if not memory.keep:
+        up = [each for each, runs in ((candidate, candidate_up), (serving, serving_up)) if each is not None and runs]
+        return [f"{each.revision} was not to be kept: it is removed" for each in up]
+    if candidate is None:
+        return [f"{serving.revision} is not up any more"] if serving and serving.address and chosen is None else []
+    if chosen is candidate:
+        why = "had been accepted" if memory.act == "settle" else "is all that is up"
+        return [f"{candidate.revision} {why}: it serves now"]
+    after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
+    return [f"{candidate.revision} was never accepted: it is removed; {after}"]

@@ -1,0 +1,1 @@
+"""The target `kubernetes`: a candidate Deployment beside the stable one, then the stable one's own rollout."""

@@ -1,0 +1,223 @@
+"""Moving users' traffic to the candidate and back, watched, judged at each step, and never left half-way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot import rollback
+from bot.deploy.target import Deployed, Deployer
+from bot.model import Check, Evidence, Observation, Run, Subject, Verdict
+from bot.probes.rollout.watch import PROBE, RolloutWatch
+from bot.probes.session import Plan
+from bot.strategy import Course, Strategy, by_hand, decide
+
+DRILL = "drill"
+Judge = Callable[[tuple[Observation, ...]], Verdict]
+"""Judges the candidate's run with these observations in it."""
+
+
+class Rollout:
+    """One candidate's way to the users. `observations` and `evidence` are what was seen on it."""
+
+    def __init__(
+        self,
+        deployer: Deployer,
+        strategy: Strategy,
+        course: Course,
+        plan: Plan,
+        folder: Path,
+        log: Callable[[str], None],
+        *,
+        previous: Subject | None,
+    ) -> None:
+        self.deployer, self.strategy, self.course = deployer, strategy, course
+        self.share = 0
+        self._previous = previous if course.moves else None  # where nobody is served, nothing could be lost
+        self.evidence: dict[str, Evidence] = {}
+        self._plan, self._folder, self._log = plan, folder, log
+        self._checks: list[Check] = []
+        self._watched: list[Observation] = []
+        self._proofs: dict[str, Observation] = {}
+        self._watch: RolloutWatch | None = None
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What was seen until now."""
+        facts = tuple(fact for each in self._watched for fact in each.facts)
+        if self._watch is not None:
+            facts += self._watch.seen().facts
+        own = rollback.observation(PROBE, "measured", tuple(self._checks)).model_copy(update={"facts": facts})
+        return (*((own,) if facts or self._checks else ()), *self._proofs.values())
+
+    async def deploy(self, commit: str | None, candidate: str) -> Deployed:
+        """Deploy; where the target gives a candidate (by this name) its users at once, that is watched as a move."""
+        if self._previous is None or self.deployer.abilities.shadow:
+            return await self.deployer.deploy(commit)
+        subject = self._previous.model_copy(update={"revision": candidate, "commit": None})
+        async with self._watching("promotion", subject), self._moving("100 %", 100):
+            deployed = await self.deployer.deploy(commit)
+            if deployed.observation.state == "measured":
+                await self.deployer.promote(100)
+            self.share = 100
+        return deployed
+
+    async def open(self, deployed: Deployed) -> None:
+        """Give a candidate that is not probed in shadow all the users, as soon as it is ready."""
+        if self.share == 100:
+            return
+        async with self._watching("promotion", deployed.subject):
+            await self._give(100)
+
+    async def settle(self, deployed: Deployed) -> None:
+        """Accept a candidate that has all the users."""
+        async with self._watching("settling", deployed.subject), self._moving("settled", 100):
+            await self.deployer.settle()
+
+    async def promote(self, deployed: Deployed, baseline: Run | None, judge: Judge) -> bool:
+        """Give a candidate that held in shadow its users, step by step; whether it has them all in the end.
+
+        The first step that does not hold takes it all back, and proves that.
+        """
+        async with self._watching("promotion", deployed.subject):
+            if self.strategy.rollback == DRILL:
+                again = await self._rehearse(deployed, baseline)
+                if again is None:
+                    return False
+                deployed = again
+            for step in self.course.steps:
+                await self._give(step)
+                await asyncio.sleep(self.strategy.pause if step < 100 else self.strategy.watch.after)
+                await self._look(deployed, step)
+                verdict = judge(self.observations)
+                act, reason = decide(self.strategy, verdict, step)
+                if act == "roll back":
+                    self._log(f"at {step} % it does not hold: {verdict.rules[0]}")
+                    await self._back(verdict, baseline)
+                    return False
+                if reason:  # it keeps what it has, and gets the rest: two revisions are not left side by side
+                    self.say(rollback.PROBE, reason, by_hand(deployed.subject, baseline.subject if baseline else None))
+            async with self._moving("settled", 100):
+                await self.deployer.settle()
+        return True
+
+    async def back(self, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
+        """Take back what the candidate has of the users, and prove it."""
+        async with self._watching(rollback.PROBE, deployed.subject):
+            await self._back(verdict, baseline)
+
+    def say(self, name: str, reason: str, remedy: str | None = None) -> None:
+        """Have the verdict say why something was not done."""
+        self._log(reason)
+        self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
+
+    async def _back(self, verdict: Verdict, baseline: Run | None) -> None:
+        # what was lost while traffic moved is no probe: then the critical ones stand for it
+        probes = rollback.worth_repeating(verdict, baseline) or [
+            name for name in self._critical() if name in rollback.holding(baseline)
+        ]
+        await self._prove(rollback.PROBE, probes)
+
+    def _critical(self) -> list[str]:
+        return [name for name, each in self._plan.probes.items() if each.shown_severity() == "critical"]
+
+    async def _prove(self, name: str, probes: list[str]) -> Observation:
+        moving = self._moving(name, 0)
+        proof = await rollback.prove(self.deployer, probes, self._plan, self._folder, self._log, moving, name)
+        self.share = 0
+        self._proofs[name] = proof.observation
+        self.evidence |= proof.evidence
+        return proof.observation
+
+    async def _rehearse(self, deployed: Deployed, baseline: Run | None) -> Deployed | None:
+        """Roll a candidate that held back once, and bring it up again; None where either did not succeed."""
+        self._log("rehearsing a rollback")
+        await self._give(100, f"{DRILL} 100 %")
+        await asyncio.sleep(self.strategy.watch.after)
+        shown = await self._prove(DRILL, rollback.holding(baseline))
+        if shown.state != "measured":
+            return None
+        again = await self.deployer.deploy(deployed.subject.commit)
+        ok = again.observation.state == "measured"
+        actual = again.subject.revision if ok else again.observation.reason or "it is not ready"
+        check = Check(id="candidate comes up again", ok=ok, expected=deployed.subject.revision, actual=actual)
+        update = {"checks": (*shown.checks, check), "state": "measured" if ok else "broken"}
+        self._proofs[DRILL] = shown.model_copy(update=update)
+        return again if ok else None
+
+    async def _give(self, share: int, name: str | None = None) -> None:
+        if self.course.moves:
+            self._log(f"promoting to {share} %")
+        async with self._moving(name or f"{share} %", share):
+            await self.deployer.promote(share)
+        self.share = share
+
+    async def _look(self, deployed: Deployed, step: int) -> None:
+        """Run the critical probes once more on the candidate, now that it has users."""
+        critical, urls = self._critical(), await self.deployer.urls()
+        url = urls.candidate or (urls.public if step == 100 else None)
+        if not critical or url is None:
+            return
+        subject = deployed.subject.model_copy(update={"url": url})
+        for final in (False, True):  # once more before anybody loses a revision for it
+            run = await rollback.again(subject, critical, self._plan, self._folder)
+            self.evidence |= run.evidence
+            for name in [*critical]:
+                seen = run.observation(name)
+                if seen is None or seen.state == "not measured":
+                    self._log(f"at {step} %, {name} was not measured: {seen.reason if seen else 'it was not observed'}")
+                    critical.remove(name)
+                    continue
+                check = rollback.held(name, seen, f"at {step} %: {name}")
+                if check.ok or final:
+                    self._checks.append(check)
+                    critical.remove(name)
+            if not critical:
+                return
+
+    @asynccontextmanager
+    async def _watching(self, name: str, candidate: Subject) -> AsyncIterator[None]:
+        """Watch what users get, from before until after what is done inside."""
+        if self._previous is None:
+            yield
+            return
+        public = (await self.deployer.urls()).public
+        watch = RolloutWatch(self.strategy.watch, self._plan, public, candidate, self._previous, self._folder, name)
+        seen: Observation | None = None
+        try:
+            await watch.start(self.share)
+            self._watch = watch
+            yield
+            seen = await watch.stop()
+        finally:
+            self._watch = None
+            self._watched.append(seen or watch.seen())  # what was seen until it was stopped is not lost
+            self.evidence |= watch.evidence
+            await watch.close()
+
+    @asynccontextmanager
+    async def _moving(self, name: str, share: int) -> AsyncIterator[None]:
+        async with self._watch.move(name, share) if self._watch else _nothing():
+            yield
+
+
+async def follow(rollout: Rollout, deployed: Deployed, verdict: Verdict, baseline: Run | None, judge: Judge) -> None:
+    """Do what follows from the verdict on a candidate that was probed."""
+    act, reason = decide(rollout.strategy, verdict, rollout.share)
+    if act == "promote":
+        await rollout.promote(deployed, baseline, judge)
+    elif act == "roll back":
+        await rollout.back(deployed, verdict, baseline)
+    elif act == "withhold":
+        rollout.say(PROBE, f"the candidate got no users: {reason}", "see what was not measured")
+    else:
+        if reason:
+            serving = baseline.subject if baseline else None
+            rollout.say(rollback.PROBE, reason, by_hand(deployed.subject, serving))
+        if rollout.share:
+            await rollout.settle(deployed)
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield

@@ -1,0 +1,135 @@
+"""A deploy tool as a team may have one: `python deploy_tool.py FOLDER VERB …`. Revisions are real processes behind a front.
+
+It keeps what it knows in `FOLDER/known.json`, and prints JSON as docs/targets/command.md asks for. A file
+`FOLDER/trouble` with a verb in it makes that verb fail.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+FRONT = Path(__file__).parents[3] / "bot" / "deploy" / "front.py"
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("x-revision", sys.argv[2])
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def main(folder: Path, verb: str, *words: str) -> int:
+    file = folder / "known.json"
+    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"up": {}, "serving": None, "done": []}
+    trouble = folder / "trouble"
+    if trouble.exists() and trouble.read_text() == verb:
+        print(f"the platform refuses to {verb}", file=sys.stderr)
+        return 7
+    known["done"].append([verb, *words])
+    said = {"deploy": _deploy, "url": _url, "describe": _describe, "promote": _promote, "rollback": _rollback}[verb](
+        folder, known, *words
+    )
+    file.write_text(json.dumps(known))
+    print("the tool says other things as well")
+    print(json.dumps(said))
+    return 0
+
+
+def _deploy(folder: Path, known: dict[str, Any], commit: str, revision: str) -> dict[str, Any]:
+    if commit.startswith("bad"):
+        return {"ready": False, "reason": "it crashed while it started"}
+    known["up"][revision] = {**_serve(revision), "commit": commit}
+    known.setdefault("front", None)
+    if known["front"] is None:
+        known["front"] = _front(folder)
+    return {"revision": revision, "image": f"registry.test/shop@sha256:{'0' * 64}"}
+
+
+def _url(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    found = {"public": f"http://127.0.0.1:{(known.get('front') or {}).get('port', 9)}"}
+    for revision, each in known["up"].items():
+        role = "previous" if revision == known["serving"] else "candidate"
+        found[role] = f"http://127.0.0.1:{each['port']}"
+    return found
+
+
+def _describe(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    serving = known["serving"]
+    if serving is None:
+        return {}
+    return {
+        "revision": serving,
+        "commit": known["up"][serving]["commit"],
+        "traffic": known.get("traffic", {serving: 100}),
+    }
+
+
+def _promote(folder: Path, known: dict[str, Any], revision: str, percent: str) -> dict[str, Any]:
+    known["traffic"] = {revision: int(percent), **({known["serving"]: 100 - int(percent)} if known["serving"] else {})}
+    if percent == "100":
+        (folder / "backend").write_text(str(known["up"][revision]["port"]))
+        known["before"], known["serving"] = known["serving"], revision
+    return {}
+
+
+def _rollback(folder: Path, known: dict[str, Any], previous: str) -> dict[str, Any]:
+    (folder / "backend").write_text(str(known["up"][previous]["port"]))
+    known["serving"], known["traffic"] = previous, {previous: 100}
+    return {}
+
+
+def _serve(revision: str) -> dict[str, int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(port), revision],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return {"port": port, "pid": process.pid}
+
+
+def _front(folder: Path) -> dict[str, int]:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(FRONT), str(folder / "backend"), "0"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    assert process.stdout is not None
+    return {"port": int(process.stdout.readline()), "pid": process.pid}
+
+
+def end(folder: Path) -> None:
+    """Stop all that the tool started."""
+    file = folder / "known.json"
+    known = json.loads(file.read_text()) if file.exists() else {"up": {}}
+    for each in (*known["up"].values(), known.get("front")):
+        if each:
+            os.kill(each["pid"], signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,0 +1,1 @@
+"""Kubernetes' own description of its API, trimmed."""

@@ -1,0 +1,178 @@
+"""What is said of a rollout watch: lost requests, shares that are not what they should be, sockets that are not back."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.judge.basis import Basis
+from bot.judge.facts.rollout import ERROR, at_most, findings
+from bot.judge.policy import Expected
+from bot.model import Fact, Finding, Observation
+
+CANDIDATE = "shop-2"
+NAMELESS = "the spec has no `identity`"
+OWN = Expected(kind="rollout", title="Rollout", severity="critical")
+
+
+def phase(name: str, share: int | None, candidate: int = 0, others: int = 0, lost: int = 0) -> dict[str, Any]:
+    """A part of the time; every answer names its revision."""
+    sent = candidate + others + lost
+    named = {"shop-1": others} if others else {}
+    return {"name": name, "share": share, "sent": sent, "lost": lost, "candidate": candidate, "others": named}
+
+
+def sockets(**changes: Any) -> dict[str, Any]:
+    """Twenty sockets that stayed open, but for the changes."""
+    given = {"what": "/ws", "count": 20, "open_before": 20, "open_after": 20, "why_not": None}
+    return {**given, "signed_in_again": 0, "within_ms": 5000, "closed": [], **changes}
+
+
+def judged(phases: list[dict[str, Any]], **changes: Any) -> dict[str, Finding]:
+    """The findings on one watch, by their items."""
+    requests = {
+        "what": "GET /health",
+        "allowed": 0,
+        "ours": 0,
+        "gap_ms": 0.0,
+        "lost_by": [],
+        **changes.pop("requests", {}),
+    }
+    value = {"candidate": CANDIDATE, "nameless": None, "severity": "major", "requests": requests, "phases": phases}
+    fact = Fact(id="promotion", kind="rollout", value={**value, "sockets": None, **changes})
+    seen = Observation(probe="rollout", kind="rollout", title="Rollout", state="measured", facts=(fact,))
+    return {each.item.removeprefix("promotion: "): each for each in findings(Basis("rollout", OWN, seen, None), fact)}
+
+
+SMOOTH = [phase("before", 0, others=50), phase("100 %", None, 5, 5), phase("100 %", 100, candidate=150)]
+
+
+def test_nothing_lost_is_said_with_its_numbers() -> None:
+    found = judged(SMOOTH)
+
+    assert found["requests"].status == "maintained"
+    assert found["requests"].after == "0 of 210 requests failed; longest gap 0 ms"
+    assert found["traffic at before"].after == "all 50 answers came from shop-1"
+    assert found["traffic at 100 %"].after == "all 150 answers came from shop-2"
+
+
+@pytest.mark.parametrize(("allowed", "status"), [(0, "broken"), (2, "broken"), (3, "changed")])
+def test_lost_requests_are_held_against_what_is_allowed(allowed: int, status: str) -> None:
+    moving = phase("100 %", None, 5, 2, lost=3)
+    asked = {"allowed": allowed, "gap_ms": 61.2, "lost_by": [["closed", 3]]}
+    found = judged([SMOOTH[0], moving, SMOOTH[2]], requests=asked)["requests"]
+
+    assert found.status == status
+    assert found.after == "3 of 210 requests failed; longest gap 61 ms"
+    assert found.reason == "lost by closed (3 times)"
+
+
+@pytest.mark.parametrize(("after", "status"), [(0, "improved"), (4, "broken")])
+def test_what_failed_before_is_not_the_rollouts_fault(after: int, status: str) -> None:
+    found = judged([phase("before", 0, lost=50), phase("100 %", None, lost=4), phase("100 %", 100, 100, lost=after)])
+
+    assert found["requests"].status == status
+
+
+@pytest.mark.parametrize(
+    ("candidate", "others", "status"),
+    [(15, 135, "maintained"), (0, 150, "broken"), (150, 0, "broken"), (6, 54, "not measured"), (0, 0, "not measured")],
+)
+def test_ten_percent_that_are_none_or_all_are_found(candidate: int, others: int, status: str) -> None:
+    found = judged([SMOOTH[0], phase("10 %", 10, candidate, others), SMOOTH[2]])["traffic at 10 %"]
+
+    assert found.status == status
+
+
+@pytest.mark.parametrize("share", [0, 100])
+def test_one_answer_of_another_is_found_where_there_should_be_none(share: int) -> None:
+    found = judged([SMOOTH[0], phase("now", share, candidate=149 if share else 1, others=1 if share else 149)])
+
+    assert found["traffic at now"].status == "broken"
+    assert found["traffic at now"].after is not None
+    assert "1 came from" in found["traffic at now"].after
+
+
+def test_without_identity_a_share_is_not_measured_and_all_or_nothing_is_not_asked() -> None:
+    nameless = {**phase("10 %", 10), "sent": 200}
+
+    assert judged([{**phase("before", 0), "sent": 50}, nameless], nameless=NAMELESS)["traffic"].status == "not measured"
+    assert {*judged([{**phase("before", 0), "sent": 50}], nameless=NAMELESS)} == {"requests"}
+
+
+def test_answers_that_name_nobody_are_not_measured_where_identity_is_asked_for() -> None:
+    found = judged([{**phase("before", 0), "sent": 50}, {**phase("100 %", 100), "sent": 50}])
+
+    assert found["traffic"].status == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "after"),
+    [
+        ({}, "maintained", "20 of 20 sockets stayed open"),
+        (
+            {"closed": [{"code": 1012, "times": 20, "back": 20, "slowest_ms": 310.2}]},
+            "maintained",
+            "20 of 20 sockets closed with 1012 and resumed within 310 ms",
+        ),
+        (
+            {"closed": [{"code": 1006, "times": 20, "back": 20, "slowest_ms": 40.0}]},
+            "changed",
+            "20 of 20 sockets dropped without a close frame (1006) and resumed within 40 ms",
+        ),
+        (
+            {"closed": [{"code": 1012, "times": 20, "back": 19, "slowest_ms": 40.0}], "open_after": 19},
+            "broken",
+            "20 of 20 sockets closed with 1012 and 19 resumed within 40 ms",
+        ),
+        (
+            {"closed": [{"code": 1001, "times": 20, "back": 0, "slowest_ms": None}], "open_after": 0},
+            "broken",
+            "20 of 20 sockets closed with 1001, and none resumed",
+        ),
+        (
+            {"closed": [{"code": 1012, "times": 20, "back": 20, "slowest_ms": 5001.0}]},
+            "broken",
+            "20 of 20 sockets closed with 1012 and resumed within 5,001 ms",
+        ),
+        ({"open_before": 0}, "improved", "20 of 20 sockets open"),
+        ({"open_before": 0, "open_after": 0, "why_not": "refused"}, "not measured", None),
+    ],
+)
+def test_sockets_are_to_be_open_again(changes: dict[str, Any], status: str, after: str | None) -> None:
+    found = judged(SMOOTH, sockets=sockets(**changes))["sockets"]
+
+    assert (found.status, found.after) == (status, after)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"phases": []}, "words"])
+def test_what_cannot_be_read_is_not_measured(value: Any) -> None:
+    fact = Fact(id="promotion", kind="rollout", value=value)
+    (found,) = findings(Basis("rollout", OWN, None, None), fact)
+
+    assert found.status == "not measured"
+
+
+@given(st.integers(0, 300), st.integers(1, 300), st.floats(0.01, 0.99))
+def test_the_tail_of_the_binomial_is_that_of_its_sum(count: int, of: int, share: float) -> None:
+    exact = math.fsum(math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(min(count, of) + 1))
+
+    assert at_most(count, of, share) == pytest.approx(min(1.0, exact), rel=1e-6, abs=1e-12)
+
+
+@given(st.integers(1, 99), st.integers(200, 3000))
+def test_a_share_that_is_spread_evenly_is_never_called_wrong(share: int, of: int) -> None:
+    count = round(of * share / 100)
+    low, high = share / 200, (100 + share) / 200
+
+    assert min(at_most(count, of, low), at_most(of - count, of, 1 - high)) > ERROR or count == 0 or count == of
+
+
+@given(st.lists(st.sampled_from(SMOOTH), min_size=1, max_size=6), st.integers(0, 3))
+def test_a_request_that_was_lost_is_always_said(phases: list[dict[str, Any]], lost: int) -> None:
+    with_loss = [*phases, phase("last", 100, candidate=100, lost=lost)]
+    found = judged(with_loss)["requests"]
+
+    assert (found.status == "broken") == (lost > 0)

@@ -1,0 +1,85 @@
+"""What is watched where the spec does not say it, and how requests are counted."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.probes.identity import Identity
+from bot.probes.probe import Probe
+from bot.probes.registry import PROBES
+from bot.probes.rollout.requests import Sent
+from bot.probes.rollout.settings import Watch
+from bot.probes.rollout.watch import _longest_gap, _phase_of
+
+ROUTE = Identity.model_validate({"http": "GET /version"})
+
+
+def probes(*fields: dict[str, Any]) -> dict[str, Probe]:
+    kinds = ("journey" if "journey" in each else "http" for each in fields)
+    return {
+        f"p{number}": PROBES[kind].model_validate(each)
+        for number, (kind, each) in enumerate(zip(kinds, fields, strict=True))
+    }
+
+
+@pytest.mark.parametrize(
+    ("watch", "identity", "fields", "line"),
+    [
+        ({}, None, [{"http": "POST /a"}, {"http": "GET /b", "login": "user"}, {"http": "GET /c"}], "GET /c"),
+        ({}, None, [{"http": "GET /a?x={unique}"}, {"http": "HEAD /d"}], "HEAD /d"),
+        ({}, ROUTE, [{"http": "GET /c"}], "GET /version"),
+        ({"http": "GET /e"}, ROUTE, [{"http": "GET /c"}], "GET /e"),
+        ({}, None, [{"http": "POST /a"}], None),
+    ],
+)
+def test_the_request_is_one_that_only_reads(watch: Any, identity: Any, fields: Any, line: str | None) -> None:
+    assert Watch.model_validate(watch).line(probes(*fields), identity) == line
+
+
+@pytest.mark.parametrize(
+    ("watch", "fields", "path"),
+    [
+        ({}, [{"http": "GET /"}, {"journey": [{"http": "GET /"}, {"websocket": "/ws", "login": "user"}]}], "/ws"),
+        ({}, [{"journey": [{"parallel": {"a": [{"websocket": "/in"}], "b": [{"wait": "1s"}]}}]}], "/in"),
+        (
+            {},
+            [{"journey": [{"http": "GET /", "capture": {"id": "$.id"}}, {"websocket": "/ws/{id}"}]}],
+            None,
+        ),
+        ({"websocket": "/live"}, [{"journey": [{"websocket": "/ws"}]}], "/live"),
+        ({"sockets": 0}, [{"journey": [{"websocket": "/ws"}]}], None),
+        ({}, [{"http": "GET /"}], None),
+    ],
+)
+def test_sockets_are_those_whose_path_is_known_beforehand(watch: Any, fields: Any, path: str | None) -> None:
+    step = Watch.model_validate(watch).step(probes(*fields))
+
+    assert (step and step.websocket) == path
+
+
+times = st.floats(0, 10, allow_nan=False)
+
+
+@given(st.lists(times, min_size=1, max_size=9), times, st.none() | times)
+def test_each_request_is_in_one_part_of_the_time(starts: list[float], planned: float, took: float | None) -> None:
+    found = _phase_of(Sent(planned, took, None, None), starts)
+
+    assert 0 <= found < len(starts)
+
+
+@given(st.floats(0, 0.99), st.floats(0, 3))
+def test_a_request_that_was_not_over_when_traffic_moved_is_of_the_move(planned: float, took: float) -> None:
+    found = _phase_of(Sent(planned, took, None, None), [0.0, 1.0, 2.0])
+
+    assert found == (1 if planned + took >= 1.0 else 0)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_the_longest_gap_is_from_the_first_lost_request_to_the_next_answer(lost: list[bool]) -> None:
+    gap = _longest_gap([Sent(float(at), None, None, "closed" if each else None) for at, each in enumerate(lost)])
+
+    runs = "".join("x" if each else " " for each in lost).split(" ")
+    ended = [len(run) for run in runs[:-1]] + [max(0, len(runs[-1]) - 1)]
+    assert gap == 1000.0 * max(ended)
