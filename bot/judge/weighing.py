@@ -156,8 +156,8 @@ def failures(
     count, before = tried(new), tried(old) if old else 0
     bad, bad_before = failed(new), failed(old) if old else 0
     lost = rounds.unseen if rounds is not None and rounds.tried else missing(new)
-    named = policy.failures_named(probe, new.id)
-    if not bad and not lost and not named:
+    twice = rounds.worse if rounds is not None else 0  # a round that is there twice has failed, in whatever row
+    if not (bad or lost or twice or policy.failures_named(probe, new.id)):
         return Failures("none", 1.0, 0.0)
     if old is None or not before:
         shown, p, most = False, 1.0, rates.at_most(bad + lost, count + lost, error.fine / PEEKED)
