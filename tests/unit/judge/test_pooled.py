@@ -152,6 +152,20 @@ def test_a_step_is_lent_no_rounds_by_the_steps_beside_it(failing: set[int]) -> N
         assert all_of(judged).status == "not measured"
 
 
+def test_a_step_that_has_too_few_rounds_is_named_though_all_together_have_enough() -> None:
+    names = NAMES[1:]
+
+    def trip(seed: int, count: int) -> Observation:
+        parts = [series(steady(60, seed), id="duration"), series(steady(60, seed + 5)[:count], id="step")]
+        return observation("trip", series=tuple(parts))
+
+    for count, status in ((41, "not measured"), (60, "maintained")):
+        new, old = ([trip(seed, count), *(timed(steady(90, seed), name) for name in names)] for seed in (1, 9))
+        found = all_of(verdict(*beside(new, old), policy("trip", *names, timed=True)))
+        assert found.status == status
+        assert ("but trip may hide more than 10 %" in str(found.reason)) == (count == 41)
+
+
 def test_rounds_of_a_probe_that_the_spec_does_not_have_lend_nothing() -> None:
     seen = [[timed(steady(60, seed), "a"), timed(steady(400, seed), "other")] for seed in (1, 2)]
     judged = verdict(*beside(*seen), policy("a", timed=True))
@@ -165,6 +179,8 @@ def test_a_first_run_shows_the_share_itself() -> None:
     whole = verdict(run(timed(steady(217))), None, policy(timed=True))
     assert (all_of(whole).status, whole.verdict) == ("new", "first run")
     assert "the share of failures is no more than 2 %" in str(all_of(whole).reason)
+    some = all_of(verdict(run(timed(steady(300, 1, {3, 90, 200}))), None, policy(timed=True)))
+    assert (some.status, some.after) == ("not measured", "3 of 300")
 
 
 def test_a_series_that_has_regressed_is_no_part_of_what_the_others_show() -> None:

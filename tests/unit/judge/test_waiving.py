@@ -224,6 +224,20 @@ def test_a_waiver_never_makes_green_what_is_not_measured_by_now() -> None:
     assert verdict(lost, run(subject=subject("chat-1"))).verdict == "inconclusive"
 
 
+def test_a_series_that_was_accepted_and_is_open_by_now_is_not_covered() -> None:
+    """Its ratio is no worse than what was accepted; but nobody knows, and an acceptance is of what was known."""
+    candidate, baseline = slower(1.3, accepted=accepted_at(1.3))
+    noisy = timed(latencies(11, COUNT, noise=1.0)), timed(latencies(12, COUNT, noise=1.0))
+    candidate = candidate.model_copy(update={"observations": (noisy[0],)})
+    baseline = baseline.model_copy(update={"observations": (noisy[1],)})
+    judged = verdict(candidate, baseline, rules())
+    found = finding(judged, "health/latency")
+    assert (found.status, found.waiver, judged.verdict) == ("not measured", None, "inconclusive")
+    assert found.comparison is not None
+    assert found.comparison.ratio is not None
+    assert found.comparison.ratio < 1.25
+
+
 def test_what_was_rolled_back_is_not_called_stable_when_all_of_it_is_accepted() -> None:
     back = observation("rollback", kind="rollback", checks=(check("previous revision serves"), check("health")))
     judged = verdict(run(failing(), back, accepted=accepted_check()), run(subject=subject("chat-1")))
