@@ -70,6 +70,9 @@ def test_a_failure_here_and_there_is_shown_over_all_though_no_series_shows_it() 
     assert {finding(judged, f"{name}/latency failures").status for name in NAMES} == {"not measured"}
     found = all_of(judged)
     assert (found.status, found.after, judged.verdict) == ("regressed", "20 of 1200", "unstable")
+    new = {(name, "latency"): series(steady(60, 1, failing[name])) for name in NAMES}
+    old = {(name, "latency"): series(steady(60, 2)) for name in NAMES}
+    assert watch(policy(*NAMES, timed=True))(new, old).stop
 
 
 def test_what_hits_all_probes_of_one_round_is_one_event() -> None:
