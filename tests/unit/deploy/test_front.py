@@ -12,7 +12,7 @@ from bot.deploy.front import Backends
 
 def turns(text: str, count: int) -> list[int]:
     backends = Backends(Path("unused"))
-    return [backends.turn(text) for _ in range(count)]
+    return [backends.turn(text)[1] for _ in range(count)]
 
 
 @given(st.integers(1, 99), st.integers(1, 5))
@@ -31,9 +31,10 @@ def test_shares_are_spread_evenly(percent: int, count: int) -> None:
 
 def test_a_port_alone_has_everything_and_one_that_is_gone_is_forgotten() -> None:
     backends = Backends(Path("unused"))
-    assert [backends.turn("9001 50\n9002 50") for _ in range(2)] == [9001, 9002]
-    assert {backends.turn("9003") for _ in range(5)} == {9003}
-    assert {backends.turn("9002 100") for _ in range(5)} == {9002}
+    assert [backends.turn("9001 50\n9002 50") for _ in range(2)] == [("127.0.0.1", 9001), ("127.0.0.1", 9002)]
+    assert {backends.turn("9003") for _ in range(5)} == {("127.0.0.1", 9003)}
+    assert {backends.turn("9002 100") for _ in range(5)} == {("127.0.0.1", 9002)}
+    assert backends.turn("172.17.0.3:8080 100") == ("172.17.0.3", 8080)
 
 
 @pytest.mark.parametrize("text", ["", "words", "9001 many", "9001\n\n9002"])
