@@ -1,25 +1,38 @@
 """A verdict that nobody is to be told of and that settles nothing: a status and a check, and no more."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, get_args
 
 from bot.github import gate
+from bot.github.client import Client
+from bot.github.event import Activity, Kind
 from bot.github.publisher import Publication, Publisher, Texts
+from bot.github.turn import Turn
+from bot.model import Lapse
 from bot.model.errors import GitHubError
 
 
 class GateAlone(Publisher):
-    """What a rehearsal and a refresh put on GitHub: no comment, no issue, no record of a deployment."""
+    """What a rehearsal and a refresh put on GitHub: no comment, no issue, no record of a deployment.
 
-    def begin(self) -> None:
-        """As `Publisher.begin`."""
-        self._try("the status", lambda: self.gate.status("pending", "The proof is under way"))
-        self.check = self._try("the check", self.gate.begin_check)
+    A queue's commit becomes the default branch's, so that its rehearsal and its deploy can be about one commit at once.
+    The turns are kept as `Publisher` keeps them; and any run that began later has the word over this one.
+    """
+
+    def __init__(
+        self, client: Client, activity: Activity, sha: str, service: str, environment: str, run_url: str | None
+    ) -> None:
+        super().__init__(client, activity, sha, service, environment, run_url)
+        self.gate.heard = frozenset(get_args(Kind))
 
     def closes(self) -> tuple[int, ...]:
         """No issue: this verdict says nothing of any."""
         return ()
 
-    def publish(self, texts: Texts, close: Literal["stable", "never"], lapses: Any = None) -> Publication:
+    def publish(
+        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+    ) -> Publication:
         """Write the check and, last, the status. Issues are not even looked for.
 
         Raises:
@@ -27,14 +40,19 @@ class GateAlone(Publisher):
         """
         del close, lapses
         self.done = Publication()
-        conclusion = gate.CONCLUSIONS[texts.verdict]
-        self._try("the check", lambda: self.gate.end_check(self.check, conclusion, texts.title, texts.summary))
-        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+        turn = self.turn or Turn(self.client.now(), 0)
+        before = self._others(turn)
+        if before.newer is not None:
+            self._give_way(before.newer, None)
+        else:
+            self._end_check(texts, turn)
+            self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+            after = self._others(turn)
+            if after.newer is not None:
+                self._give_way(after.newer, None)
+            elif after.older:
+                self._end_check(replace(texts, annotations=()), turn)
+        self.done.denied = list(dict.fromkeys(self.done.denied))
         if self.done.failed:
             raise GitHubError(f"the verdict could not be put on GitHub: {'; '.join(dict.fromkeys(self.done.failed))}")
         return self.done
-
-    def abandon(self, reason: str) -> None:
-        """As `Publisher.abandon`."""
-        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
-        self._try("the status", lambda: self.gate.status("error", reason))

@@ -1,9 +1,7 @@
 """The action from one deploy to the next: where the baseline is kept, who may say what it is, and what is never one."""
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from bot.model.mark import Mark
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
-from tests.integration.test_action import ROOT, SPEC, Job, Shop
+from tests.integration.jobs import ROOT, SPEC, Job, answering
 from tests.unit.samples import run, subject
 
 NAME = "stability-baseline-shop-test-last-good"
@@ -30,10 +28,8 @@ MARK = Mark(by="ana", reason="v2 is slow", at="2026-02-02T03:04:05.000Z", source
 
 @pytest.fixture
 def spec() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield SPEC.format(url=f"http://127.0.0.1:{server.server_address[1]}", status=200)
-        server.shutdown()
+    with answering() as url:
+        yield SPEC.format(url=url, status=200)
 
 
 @pytest.fixture
@@ -149,6 +145,89 @@ def test_what_a_maintainer_pinned_is_compared_with_and_the_verdict_says_who_did(
     assert "the baseline is pinned by ana since 2026-02-02" in deploy.log
     assert len(github.requests) - before < 100
     assert sum(each.name.endswith("-pinned") for each in home.artifacts.values()) == 1
+
+
+@pytest.mark.parametrize("where", ["artifact", "branch"])
+def test_what_was_deployed_last_is_compared_with_though_a_newer_run_is_kept(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, where: str
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec, baseline=where)
+    assert deploy() == "first run"
+    first = home.branches["main"]
+    home.commit("never deployed")
+    newer = good_run((artifacts if where == "artifact" else on_branch)(github, home), home, 1)
+    home.commit("the third")
+    assert deploy() == "stable", deploy.log
+    assert first[:7] in deploy.report
+    assert newer[:7] not in deploy.report
+    records = [[each.state for each in one.statuses] for one in home.deployments.values()]
+    assert records == [["in_progress", "success", "inactive"], ["in_progress", "success"]]
+
+
+def test_without_the_permission_for_deployments_the_newest_is_compared_with_and_one_line_says_why(
+    github: StandIn, spec: str, tmp_path: Path
+) -> None:
+    home = github.repository("example/shop", private=True)
+    home.commit("the first")
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    home.commit("never recorded")
+    newer = good_run(artifacts(github, home), home, 1)
+    home.commit("the third")
+    names = ("issues", "pull-requests", "statuses", "checks")
+    token = github.token(home.full_name, {"contents": "read", "actions": "read", **dict.fromkeys(names, "write")})
+    deploy.variables = {"INPUT_GITHUB-TOKEN": token}
+    assert deploy() == "stable", deploy.log
+    assert newer[:7] in deploy.report
+    assert [line for line in deploy.log.splitlines() if "deployment" in line] == [
+        "the deployment record was left out: the token may not do this (Resource not accessible by integration); "
+        "add `deployments: write` to the job's permissions"
+    ]
+
+
+def test_records_from_before_the_permission_was_taken_away_hold_nothing_back(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    """In a public repository any token reads them, for ever."""
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    deploy.variables = {"INPUT_GITHUB-TOKEN": github.token(home.full_name, {"statuses": "write", "checks": "write"})}
+    home.commit("the second")
+    assert deploy() == "stable", deploy.log
+    second = home.branches["main"]
+    home.commit("the third")
+    assert deploy() == "stable", deploy.log
+    assert second[:7] in deploy.report
+
+
+def test_a_refresh_of_what_is_deployed_is_compared_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    (old,) = (each.id for each in home.artifacts.values() if each.name == NAME)
+    refresh = Job(github, home, tmp_path / "refresh", spec, "schedule")
+    assert refresh.run().returncode == 0
+    new = max(each.id for each in home.artifacts.values() if each.name == NAME)
+    assert new != old
+    home.commit("the second")
+    deploy()
+    kept = ArtifactStore.load(artifacts(github, home))[0]
+    assert kept is not None
+    assert "not kept here any more" not in deploy.log
+    assert github.count("GET", f"/artifacts/{new}/zip$") > 0
+    assert not github.count("GET", f"/artifacts/{old}/zip$") > 1
+
+
+def test_a_github_that_shows_no_deployments_is_said_and_the_newest_is_compared_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    home.commit("the second")
+    github.fail("GET", "/deployments$", status=200, body={"message": "a proxy's page"})
+    assert deploy() == "stable", deploy.log
+    assert deploy.log.count("By which run the last deployment was proven cannot be seen") == 1
 
 
 def test_what_a_maintainer_invalidated_is_never_compared_with(

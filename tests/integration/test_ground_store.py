@@ -14,7 +14,7 @@ from bot.stages.ground import GITHUBS_OWN, Ground
 from tests import events
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import runner_environment
-from tests.integration.test_action import SPEC
+from tests.integration.jobs import SPEC
 
 
 @pytest.fixture
