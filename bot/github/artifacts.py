@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.github.client import Client, Missing
+from bot.github.client import Client, Denied, Missing
 from bot.github.kin import Kin
 from bot.github.trust import LARGEST, Home, foreign, refusal
 from bot.github.uploads import Uploads, whole
@@ -167,6 +167,8 @@ class Artifacts(Uploads):
             place = redirect.headers.get("location", "")
             if redirect.status_code in (404, 410):
                 raise Missing(f"{what} is not there any more")
+            if redirect.status_code == 403:  # that there is one may be seen by any token in a public repository
+                raise Denied("actions: read", f"{what} was not given")
             if redirect.status_code != 302 or not place:
                 raise GitHubError(f"{what} cannot be had: GitHub answered {redirect.status_code}")
             self.mask_signature(place)

@@ -228,7 +228,7 @@ def test_a_dispatch_proves_its_commit_in_its_environment_and_reports_on_its_issu
     ended = job.run()
 
     assert ended.returncode == 0, ended.stdout
-    assert (home.statuses[-1].sha, home.statuses[-1].context) == (wanted, "stability-proof / canary")
+    assert (home.statuses[-1].sha, home.statuses[-1].context) == (wanted, "stability-proof / shop / canary")
     assert len(home.comments_on(issue.number)) == 1
     assert issue.state == "open"
 
