@@ -160,8 +160,8 @@ def test_what_was_deployed_last_is_compared_with_though_a_newer_run_is_kept(
     newer = good_run((artifacts if where == "artifact" else on_branch)(github, home), home, at=now())
     home.commit("the third")
     assert deploy() == "stable", deploy.log
-    assert first[:7] in deploy.report
-    assert newer[:7] not in deploy.report
+    assert f"Compared with shop-{first[:7]}," in deploy.report
+    assert newer[:7] not in deploy.report.partition("###")[0]
     records = [[each.state for each in one.statuses] for one in home.deployments.values()]
     assert records == [["in_progress", "success", "inactive"], ["in_progress", "success"]]
 
@@ -180,7 +180,7 @@ def test_without_the_permission_for_deployments_the_newest_is_compared_with_and_
     token = github.token(home.full_name, {"contents": "read", "actions": "read", **dict.fromkeys(names, "write")})
     deploy.variables = {"INPUT_GITHUB-TOKEN": token}
     assert deploy() == "stable", deploy.log
-    assert newer[:7] in deploy.report
+    assert f"Compared with {newer[:7]}," in deploy.report
     (line,) = [line for line in deploy.log.splitlines() if "deployment" in line]
     assert line.startswith("the deployment record was left out: ")
     assert line.endswith("add `deployments: write` to the job's permissions")
@@ -199,7 +199,7 @@ def test_records_from_before_the_permission_was_taken_away_hold_nothing_back(
     second = home.branches["main"]
     home.commit("the third")
     assert deploy() == "stable", deploy.log
-    assert second[:7] in deploy.report
+    assert f"Compared with shop-{second[:7]}," in deploy.report
 
 
 def test_a_refresh_of_what_is_deployed_is_compared_with(
