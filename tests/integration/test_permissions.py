@@ -74,6 +74,8 @@ class Place(NamedTuple):
         if name == "issue_comment":
             said = self.home.comment(2, "/stability rerun\n/stability explain health", login=self.home.owner)
             return events.load("issue_comment_created_on_pull_request", self.github, self.home, number=2, comment=said)
+        if name == "pull_request":
+            return events.load("pull_request_merged", self.github, self.home, number=2)
         return events.load(name, self.github, self.home)
 
 
@@ -111,9 +113,25 @@ DROPPED = [
     for file, job, event in JOBS
     for name in permissions(file, job)
     # the rest write as these do, apart from what a deployment is asked about first
-    if event in ("push", "merge_group")
+    if (event in ("push", "merge_group") and name != "pull-requests")
     or (event, name) in (("deployment_status", "contents"), ("issue_comment", "deployments"))
 ]
+
+
+@pytest.mark.parametrize("event", ["push", "pull_request"])
+def test_without_the_pull_request_a_push_goes_by_its_words_and_the_event_of_it_is_left_with_the_commit(
+    place: Place, event: str
+) -> None:
+    given = permissions("after-merge.yml", "proof")
+    del given["pull-requests"]
+    work = place.job(event, given)
+
+    ended = work.run()
+
+    assert ended.returncode == 0, ended.stdout
+    assert (LINES["pull-requests: write"] in ended.stdout) == (event == "pull_request")
+    assert ("add `pull-requests: " in ended.stdout) == (event == "pull_request")
+    assert ("#1 was closed already, and is confirmed" in ended.stdout) == (event == "push")
 
 
 def test_without_the_pull_request_no_command_on_it_is_done(place: Place) -> None:
