@@ -67,6 +67,22 @@ def test_a_comment_that_asks_nothing_is_nothing_to_the_container(runner: Runner,
     assert runner.post(ended).exit_code == 0
 
 
+def test_a_maintainers_comment_is_answered_in_the_container(runner: Runner, stage: Stage, tmp_path: Path) -> None:
+    assert in_container(runner, stage, stage.pushed(tmp_path / "1"))[1]["verdict"] == "first run"
+    comment = stage.world.comment(1, "/stability help\n/stability pin", login=stage.world.owner)
+    said = events.load("issue_comment_created", stage.github, stage.world, number=1, comment=comment)
+
+    ended = quiet(prepared(runner, stage, started_by(stage, said, tmp_path / "2")).main())
+
+    assert (ended.exit_code, dict(ended.outputs)) == (0, {"verdict": "", "exit-code": "0"}), ended.log
+    replies = [each.body for each in stage.world.comments_on(1) if "reply=" in each.body]
+    assert len(replies) == 2
+    assert "/stability accept" in replies[0]
+    assert "Pinned" in replies[1]
+    assert any(each.name.endswith("-pinned") for each in stage.world.artifacts.values())
+    assert runner.post(ended).exit_code == 0
+
+
 def test_a_cancelled_job_leaves_nothing_open_and_the_revision_before_in_its_place(
     runner: Runner, stage: Stage, tmp_path: Path
 ) -> None:
