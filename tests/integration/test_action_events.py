@@ -264,8 +264,10 @@ def test_an_environment_that_would_be_a_path_is_refused(
 
 @pytest.mark.parametrize("kind", ["prove", "probe", "rehearse", "refresh"])
 def test_a_job_of_any_kind_that_was_killed_closes_what_it_had_opened_and_asks_for_no_more(
-    github: StandIn, home: Repository, spec: str, tmp_path: Path, kind: Kind
+    github: StandIn, spec: str, tmp_path: Path, kind: Kind
 ) -> None:
+    home = github.repository("example/private", private=True)  # what is public may be read, and no permission is missed
+    home.commit("the first")
     given = {"contents": "read", "issues": "write", "statuses": "write", "checks": "write"}
     given |= {"deployments": "write"} if kind == "prove" else {}
     job = Job(github, home, tmp_path, spec, permissions=given)
