@@ -64,7 +64,7 @@ class CommandTarget(Target):
         """As `Target.open`. What an earlier bot left half-done is made good first."""
         home = state.home(context.state, context.service, context.environment)
         with state.locked(home):
-            for line in await recover_one(home):
+            for line in await recover_one(home, self.environment, context.redactor):
                 context.log(line)
             deployer = _Deployer(self, context, home)
             try:
@@ -193,7 +193,7 @@ class _Deployer:
         """Leave nothing half-done: the previous revision has the traffic unless the candidate was accepted."""
         written = Written.read(self.home)
         if written is not None and self.candidate is not None:
-            for line in await recover_one(self.home):
+            for line in await recover_one(self.home, self.target.environment, self.context.redactor):
                 self.context.log(line)
 
     async def _serves(self) -> str | None:
