@@ -112,7 +112,7 @@ def _requests(basis: Basis, seen: Seen) -> Iterator[Finding]:
         return
     sent, lost = sum(each.sent for each in phases), sum(each.lost for each in phases)
     if (missing := _unwatched(known, phases, sent)) is not None:
-        remedy = "give the watch more time (`strategy: {watch: {after: …}}`), or this machine less to do"
+        remedy = "give the watch more time (`strategy: {watch: {after: …}}`), or ask less often (its `rate`)"
         yield basis.finding("requests", "fact", "not measured", severity="major", reason=missing, remedy=remedy)
         return
     words = f"{lost:,} of {sent:,} requests failed; longest gap {known.gap_ms:,.0f} ms"

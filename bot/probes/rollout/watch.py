@@ -120,7 +120,11 @@ class RolloutWatch:
 
     def seen(self, open_after: int | None = None) -> Observation:
         """What was seen by now; of the sockets only once it is known how many are open in the end."""
+        from bot.probes.rollout.requests import with_refusals
+
+        moved = self._moves[1].began if len(self._moves) > 1 else float("inf")
         sent = sorted(self._stream.sent, key=lambda each: each.planned) if self._stream else []
+        sent = with_refusals(sent, moved)
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
             "nameless": self._nameless,
