@@ -119,10 +119,12 @@ class Rollout:
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
     async def _back(self, verdict: Verdict, baseline: Run | None) -> None:
-        # what was lost while traffic moved is no probe: then the critical ones stand for it
-        probes = rollback.worth_repeating(verdict, baseline) or [
-            name for name in self._critical() if name in rollback.holding(baseline)
-        ]
+        # what was lost while traffic moved is no probe: then the critical ones stand for it, or all where none is critical
+        holding = rollback.holding(baseline)
+        critical = [name for name in self._critical() if name in holding]
+        probes = (
+            rollback.worth_repeating(verdict, baseline) or critical or [n for n in holding if n in self._plan.probes]
+        )
         await self._prove(rollback.PROBE, probes)
 
     def _critical(self) -> list[str]:

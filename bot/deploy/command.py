@@ -5,6 +5,7 @@ an ability that this target does not have. A command that answers with `{"ready"
 fit: that is evidence. One that fails without such an answer says that the platform did not do its work.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -184,8 +185,8 @@ class _Deployer:
         self.candidate = None
 
     async def cleanup(self) -> list[str]:
-        if self.target.cleanup is None:
-            return []
+        if self.target.cleanup is None or self.candidate is not None:
+            return []  # one that is on trial may have users: it is taken away once they are given back
         await self.commands.run("cleanup", self._words("cleanup", self.target.cleanup))
         return ["`cleanup` has run"]
 
@@ -195,6 +196,10 @@ class _Deployer:
         if written is not None and self.candidate is not None:
             for line in await recover_one(self.home, self.target.environment, self.context.redactor):
                 self.context.log(line)
+            self.candidate = None
+            with contextlib.suppress(DeployError):  # users are safe: what is left over is found by the next pass
+                for line in await self.cleanup():
+                    self.context.log(line)
 
     async def _serves(self) -> str | None:
         return _text(await self._described(""), "revision")

@@ -26,6 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
     def log_message(self, *words):
         pass
+http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
@@ -94,13 +95,19 @@ def _describe(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
 def _promote(folder: Path, known: dict[str, Any], revision: str, percent: str) -> dict[str, Any]:
     known["traffic"] = {revision: int(percent), **({known["serving"]: 100 - int(percent)} if known["serving"] else {})}
     if percent == "100":
-        (folder / "backend").write_text(str(known["up"][revision]["port"]))
+        _point(folder, known["up"][revision]["port"])
         known["before"], known["serving"] = known["serving"], revision
     return {}
 
 
+def _point(folder: Path, port: int) -> None:
+    """Whole or not at all: an empty file would be a request lost."""
+    (folder / "backend.new").write_text(str(port))
+    (folder / "backend.new").replace(folder / "backend")
+
+
 def _rollback(folder: Path, known: dict[str, Any], previous: str) -> dict[str, Any]:
-    (folder / "backend").write_text(str(known["up"][previous]["port"]))
+    _point(folder, known["up"][previous]["port"])
     known["serving"], known["traffic"] = previous, {previous: 100}
     return {}
 
@@ -114,6 +121,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "promote": _promote,
     "rollback": _rollback,
     "rollback_with_token": _rollback_with_token,
+    "cleanup": lambda *_: {},
 }
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +36,7 @@ class Shop:
         self.logged: list[str] = []
 
     async def prove(
-        self, commit: str, strategy: str, more: dict[str, str] | None = None, *, hands_over: bool = True
+        self, commit: str, strategy: str, more: dict[str, Any] | None = None, *, hands_over: bool = True
     ) -> Outcome:
         """Deploy a commit by the tool, and prove it; `more` are keys of the target, empty for one that it has not."""
         text = self.spec(strategy, more or {})
@@ -51,7 +52,7 @@ class Shop:
         )
         return await pipeline.run(request, self.logged.append)
 
-    def spec(self, strategy: str, more: dict[str, str]) -> bytes:
+    def spec(self, strategy: str, more: dict[str, Any]) -> bytes:
         tool = f"{sys.executable} {deploy_tool.__file__} {self.folder}"
         keys = {
             "deploy": f"{tool} deploy {{commit}} {{revision}}",
@@ -87,7 +88,9 @@ async def test_users_are_kept_away_where_the_previous_revision_has_no_address_of
 
     assert "the candidate is probed in shadow, without users; a stable verdict promotes it: 100 %" in shop.logged
     assert any(each.id == "rollout/promotion: requests" for each in outcome.verdict.findings)
-    assert shop.serves() == "shop-bbbbbbb"
+    assert shop.serves() == "shop-bbbbbbb", [
+        (each.id, each.status, each.after, each.reason) for each in outcome.verdict.findings
+    ]
 
 
 async def test_a_name_that_only_deploy_knows_is_the_one_that_is_watched_for(shop: Shop) -> None:
@@ -107,7 +110,7 @@ async def test_what_gives_the_traffic_back_has_the_variables_of_the_spec(shop: S
     await shop.prove("a", f"{{{QUICK}}}")
     tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
     picky = {"environment": {"TOKEN": "for-the-tool"}, "rollback": f"{tool} rollback_with_token {{previous}}"}
-    await shop.prove("b", f"{{{QUICK}}}", picky, hands_over=False)  # type: ignore[arg-type]
+    await shop.prove("b", f"{{{QUICK}}}", picky, hands_over=False)
 
     assert [each[0] for each in shop.done][-1] == "rollback_with_token"
     assert shop.serves() == "shop-aaaaaaa"
@@ -122,3 +125,15 @@ async def test_a_rehearsal_gives_nobody_a_revision_that_was_refused(shop: Shop) 
     assert "shop-fffffff" not in {
         words[1] for verb, *words in shop.done if verb == "promote" for words in [["", *words]]
     }
+
+
+async def test_nothing_is_taken_away_before_users_are_given_back(shop: Shop) -> None:
+    tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
+    await shop.prove("a", f"{{{QUICK}}}")
+    more = {"cleanup": f"{tool} cleanup"}
+    await shop.prove("b", f"{{shadow: false, {QUICK}}}", more, hands_over=False)
+
+    assert [each[0] for each in shop.done if each[0] in ("rollback", "cleanup")] == ["rollback", "cleanup"]
+    await shop.prove("c", f"{{{QUICK}}}", more)
+    assert shop.done[-1][0] == "cleanup"
+    assert shop.serves() == "shop-ccccccc"
