@@ -48,11 +48,11 @@ class Backends:
             ValueError: none is named.
         """
         shares = {each: int(share or 100) for each, _, share in (line.partition(" ") for line in text.split("\n"))}
+        ports = {each: int(each.rpartition(":")[2]) for each in shares}  # a line that names none spoils them all
         self._owed = {each: self._owed.get(each, 0) + share for each, share in shares.items()}
         chosen = max(self._owed, key=lambda each: self._owed[each])
         self._owed[chosen] -= sum(shares.values())
-        host, _, port = chosen.rpartition(":")
-        return host or "127.0.0.1", int(port)
+        return chosen.rpartition(":")[0] or "127.0.0.1", ports[chosen]
 
 
 async def _forward(backends: Backends, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,7 +12,7 @@ from bot.deploy.front import Backends
 
 def turns(text: str, count: int) -> list[int]:
     backends = Backends(Path("unused"))
-    return [backends.turn(text) for _ in range(count)]
+    return [backends.turn(text)[1] for _ in range(count)]
 
 
 @given(st.integers(1, 99), st.integers(1, 5))
@@ -31,12 +31,16 @@ def test_shares_are_spread_evenly(percent: int, count: int) -> None:
 
 def test_a_port_alone_has_everything_and_one_that_is_gone_is_forgotten() -> None:
     backends = Backends(Path("unused"))
-    assert [backends.turn("9001 50\n9002 50") for _ in range(2)] == [9001, 9002]
-    assert {backends.turn("9003") for _ in range(5)} == {9003}
-    assert {backends.turn("9002 100") for _ in range(5)} == {9002}
+    assert [backends.turn("9001 50\n9002 50")[1] for _ in range(2)] == [9001, 9002]
+    assert {backends.turn("9003")[1] for _ in range(5)} == {9003}
+    assert {backends.turn("9002 100")[1] for _ in range(5)} == {9002}
 
 
 @pytest.mark.parametrize("text", ["", "words", "9001 many", "9001\n\n9002"])
 def test_what_names_no_port_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         Backends(Path("unused")).turn(text)
+
+
+def test_an_address_elsewhere_is_taken_as_it_is() -> None:
+    assert Backends(Path("unused")).turn("172.17.0.3:8080 100") == ("172.17.0.3", 8080)
