@@ -81,7 +81,7 @@ class _Pass:
         async with self.spec.target.open(self._context()) as deployer:
             intent = await deployer.plan(self.request.commit)
             previous = await self._previous(deployer)
-            self.rollout = self._rollout(deployer, previous)
+            self.rollout = self._rollout(deployer, previous.subject if previous else await self._serving(deployer))
             for line in (*intent.lines, *self.rollout.course.lines):
                 self.log(line)
             self.log(f"deploying {self.request.commit or self.spec.service}")
@@ -105,13 +105,14 @@ class _Pass:
             log=self.log,
         )
 
-    def _rollout(self, deployer: Deployer, previous: Deployed | None) -> Rollout:
+    def _rollout(self, deployer: Deployer, before: Subject | None) -> Rollout:
         strategy = self.spec.strategy
+        if not self.request.hands_over:  # it is rehearsed: nobody is given a revision that goes away again
+            strategy = strategy.model_copy(update={"shadow": True})
         ready = getattr(self.spec.target, "ready", None)
         if isinstance(ready, str) and strategy.watch.line(self.spec.probes, self.spec.identity) is None:
             asked = strategy.watch.model_copy(update={"http": f"GET {ready}"})
             strategy = strategy.model_copy(update={"watch": asked})
-        before = previous.subject if previous else None
         way = course(strategy, deployer.abilities, previous=before is not None)
         return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
 
@@ -134,6 +135,13 @@ class _Pass:
             return None
         return previous
 
+    async def _serving(self, deployer: Deployer) -> Subject | None:
+        """Who has the users, where there is no address at which to measure it: they are to be protected all the same."""
+        name = (await deployer.plan(self.request.commit)).serving
+        if name is None:
+            return None
+        return Subject(service=self.spec.service, environment=self.spec.environment, revision=name, url="")
+
     async def _observe(
         self, deployer: Deployer, deployed: Deployed, previous: Deployed | None, rollout: Rollout
     ) -> tuple[Run, Run | None]:
@@ -151,7 +159,8 @@ class _Pass:
         carried = await self._measure(self.session, candidate, baseline)
         run, against = self.session.runs()
         if all(each.state != "broken" for each in run.observations):
-            deployed, previous = await starting.started(deployer, self.spec.strategy.starts, deployed, previous)
+            count = self.spec.strategy.starts
+            deployed, previous = await starting.started(deployer, count, deployed, previous, self.log)
             self.deployed = deployed
         run = self._with_deploy(self._repeatable(run).model_copy(update={"carried": carried}), deployed)
         run = composing.read_back(run, await self._described(deployer), self.redactor)
@@ -203,9 +212,11 @@ class _Pass:
         def judged(observations: tuple[Observation, ...]) -> Verdict:
             return self._judge(composing.with_more(candidate, observations, {}), baseline)
 
-        # a rehearsal hands nothing over: leaving the target unsettled gives the traffic back
-        if self.request.hands_over or verdict.verdict == "unstable":
+        if self.request.hands_over:
             await follow(rollout, deployed, verdict, baseline, judged)
+        elif verdict.verdict == "unstable" and rollout.protects:
+            # a rehearsal hands nothing over, whatever `rollback` says: leaving the target unsettled gives the traffic back
+            await rollout.back(deployed, verdict, baseline)
         with contextlib.suppress(DeployError):  # what is left over is found by the next pass
             for line in await rollout.deployer.cleanup():
                 self.log(line)

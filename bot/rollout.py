@@ -42,6 +42,11 @@ class Rollout:
         self._watch: RolloutWatch | None = None
 
     @property
+    def protects(self) -> bool:
+        """Whether there is a revision before, whose users could lose something."""
+        return self._previous is not None
+
+    @property
     def observations(self) -> tuple[Observation, ...]:
         """What was seen until now."""
         facts = tuple(fact for each in self._watched for fact in each.facts)
@@ -58,6 +63,8 @@ class Rollout:
         async with self._watching("promotion", subject), self._moving("100 %", 100):
             deployed = await self.deployer.deploy(commit)
             if deployed.observation.state == "measured":
+                if self._watch is not None:
+                    self._watch.meet(deployed.subject)  # only the platform knows what it is called
                 await self.deployer.promote(100)
             self.share = 100
         return deployed
@@ -112,10 +119,12 @@ class Rollout:
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
     async def _back(self, verdict: Verdict, baseline: Run | None) -> None:
-        # what was lost while traffic moved is no probe: then the critical ones stand for it
-        probes = rollback.worth_repeating(verdict, baseline) or [
-            name for name in self._critical() if name in rollback.holding(baseline)
-        ]
+        # what was lost while traffic moved is no probe: then the critical ones stand for it, or all where none is critical
+        holding = rollback.holding(baseline)
+        critical = [name for name in self._critical() if name in holding]
+        probes = (
+            rollback.worth_repeating(verdict, baseline) or critical or [n for n in holding if n in self._plan.probes]
+        )
         await self._prove(rollback.PROBE, probes)
 
     def _critical(self) -> list[str]:
@@ -155,7 +164,7 @@ class Rollout:
     async def _look(self, deployed: Deployed, step: int) -> None:
         """Run the critical probes once more on the candidate, now that it has users."""
         critical, urls = self._critical(), await self.deployer.urls()
-        url = urls.candidate or (urls.public if step == 100 else None)
+        url = urls.public if step == 100 else urls.candidate  # what is right beside users may be wrong among them
         if not critical or url is None:
             return
         subject = deployed.subject.model_copy(update={"url": url})

@@ -1,31 +1,35 @@
 """Cold starts: fresh instances of the candidate, and of the previous revision where that can be had, timed in turns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
 from bot.deploy.target import Deployed, Deployer, StartsPrevious
 from bot.model import Check, Series
+from bot.model.errors import DeployError
 
 COLD = "cold start"
 
 
 async def started(
-    deployer: Deployer, count: int, deployed: Deployed, previous: Deployed | None
+    deployer: Deployer, count: int, deployed: Deployed, previous: Deployed | None, log: Callable[[str], None]
 ) -> tuple[Deployed, Deployed | None]:
     """Both deploys with the series `cold start`: one number, the median of `count` starts, in milliseconds.
 
     A start that never gets ready is a check that does not hold. Where the target cannot start an instance, nothing is
-    asked, and nothing is said.
+    asked, and nothing is said; where the platform refuses one, what was timed until then counts.
     """
     if not count or not deployer.abilities.fresh:
         return deployed, previous
     own: list[float | None] = []
     before: list[float | None] = []
-    for _ in range(count):
-        own.append(await deployer.fresh_start())
-        if previous is not None and isinstance(deployer, StartsPrevious):
-            before.append(await deployer.fresh_start_of_previous())
+    try:
+        for _ in range(count):
+            own.append(await deployer.fresh_start())
+            if previous is not None and isinstance(deployer, StartsPrevious):
+                before.append(await deployer.fresh_start_of_previous())
+    except DeployError as error:  # the platform has no room for one more: the verdict does not hang on it
+        log(f"no further instance could be started to time it: {error}")
     return _with(deployed, own), previous and _with(previous, before)
 
 

@@ -5,6 +5,7 @@ an ability that this target does not have. A command that answers with `{"ready"
 fit: that is evidence. One that fails without such an answer says that the platform did not do its work.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ class CommandTarget(Target):
         """As `Target.open`. What an earlier bot left half-done is made good first."""
         home = state.home(context.state, context.service, context.environment)
         with state.locked(home):
-            for line in await recover_one(home):
+            for line in await recover_one(home, self.environment, context.redactor):
                 context.log(line)
             deployer = _Deployer(self, context, home)
             try:
@@ -184,8 +185,8 @@ class _Deployer:
         self.candidate = None
 
     async def cleanup(self) -> list[str]:
-        if self.target.cleanup is None:
-            return []
+        if self.target.cleanup is None or self.candidate is not None:
+            return []  # one that is on trial may have users: it is taken away once they are given back
         await self.commands.run("cleanup", self._words("cleanup", self.target.cleanup))
         return ["`cleanup` has run"]
 
@@ -193,8 +194,12 @@ class _Deployer:
         """Leave nothing half-done: the previous revision has the traffic unless the candidate was accepted."""
         written = Written.read(self.home)
         if written is not None and self.candidate is not None:
-            for line in await recover_one(self.home):
+            for line in await recover_one(self.home, self.target.environment, self.context.redactor):
                 self.context.log(line)
+            self.candidate = None
+            with contextlib.suppress(DeployError):  # users are safe: what is left over is found by the next pass
+                for line in await self.cleanup():
+                    self.context.log(line)
 
     async def _serves(self) -> str | None:
         return _text(await self._described(""), "revision")

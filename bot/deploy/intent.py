@@ -1,5 +1,6 @@
 """What a deploy tool is about to do, written down first, and how it is reversed after the bot was killed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -51,8 +52,24 @@ def forget(home: Path) -> None:
     (home / FILE).unlink(missing_ok=True)
 
 
-async def recover_one(home: Path) -> list[str]:
+async def recover(folder: Path) -> list[str]:
+    """Reverse what was begun below the folder, without the spec's variables; what was done, in words.
+
+    Raises:
+        DeployError: another bot is at work there, or as `recover_one`.
+    """
+    lines: list[str] = []
+    for file in sorted(folder.glob(f"*/{FILE}")):
+        home = file.parent.resolve()
+        with state.locked(home):
+            lines += await recover_one(home, {}, Redactor(()))
+    return lines
+
+
+async def recover_one(home: Path, environment: Mapping[str, str], redactor: Redactor) -> list[str]:
     """Reverse what was begun here, unless the candidate had been accepted; what was done, in words.
+
+    `environment` are the variables of the spec, as far as it is at hand.
 
     Raises:
         DeployError: the command that gives the traffic back failed; it is still written down, for the next try.
@@ -68,7 +85,7 @@ async def recover_one(home: Path) -> list[str]:
         return [
             f"{written.candidate} was never accepted, and there is no `rollback` to run: look which revision serves"
         ]
-    commands = Commands(Path(written.folder), {}, written.within, Redactor(()))
+    commands = Commands(Path(written.folder), environment, written.within, redactor)
     await commands.run("rollback", written.back)
     forget(home)
     return [f"{written.candidate} was never accepted: `rollback` has run; {written.serving} serves again"]

@@ -119,10 +119,12 @@ class _Deployer:
         candidate, previous = self._slots()
         if candidate is None:
             raise DeployError("there is no candidate on trial that could be given traffic; deploy one first")
-        if previous is None or not processes.alive(previous.process):
-            if percent < 100:
-                raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
-            previous = None
+        if percent and not processes.alive(candidate.process):
+            raise DeployError(f"{candidate.revision} has ended, so it is given no users: see what it printed last")
+        if previous is not None and not processes.alive(previous.process):
+            previous = await self._revive(previous) if percent < 100 else None
+        if previous is None and percent < 100:
+            raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
         if percent:
             self._remember(act="switch")
         rest = {previous.port: 100 - percent} if previous else {}
@@ -171,6 +173,9 @@ class _Deployer:
 
     async def settle(self) -> None:
         if self.memory.act == "switch":  # one that never was ready never had the public URL, and gets it from nobody
+            candidate = self.memory.candidate
+            if candidate is not None and not processes.alive(candidate.process):
+                raise DeployError(f"{candidate.revision} has ended, so it is not accepted: see what it printed last")
             await self._settle()
 
     async def close(self) -> None:

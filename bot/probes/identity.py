@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bot.safety.http import Answer
 
 SHORTEST_ABBREVIATION = 7
+FAILED = 500
+"""From this status on an answer that names nobody says nothing of who answers otherwise."""
 
 
 class Identity(Settings):
@@ -59,11 +61,13 @@ class Witness:
         self._subject = subject
         self._answers: dict[str, Counter[str]] = {}
         self._silent: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
 
     def answer(self, probe: str, answer: "Answer") -> None:
-        """Take one answer over HTTP."""
+        """Take one answer over HTTP. A page of an error is often made by something else than the service's own code."""
         if self.identity is not None and self.identity.header is not None:
-            self.named(probe, answer.header(self.identity.header))
+            name = answer.header(self.identity.header)
+            self.named(probe, name, answered=name is not None or answer.status < FAILED)
 
     def handshake(self, probe: str, headers: Iterable[tuple[str, str]]) -> None:
         """Take the headers of one WebSocket handshake; a framework's middleware often leaves those alone."""
@@ -74,9 +78,11 @@ class Witness:
         if value is not None:
             self.named(probe, value)
 
-    def named(self, probe: str, revision: str | None) -> None:
-        """Take one answer, and the revision that it names (None when it names none)."""
-        if revision is None:
+    def named(self, probe: str, revision: str | None, *, answered: bool = True) -> None:
+        """Take one answer, and the revision that it names (None when it names none); or that there was no answer."""
+        if not answered:
+            self._failed[probe] += 1
+        elif revision is None:
             self._silent[probe] += 1
         else:
             self._answers.setdefault(probe, Counter())[revision] += 1
@@ -86,11 +92,18 @@ class Witness:
         return next((name for name in sorted(self._answers.get(probe, ())) if not self.is_ours(name)), None)
 
     def nameless(self, probe: str) -> str | None:
-        """Why nobody knows who answered this probe, where its answers were to say so and none did."""
-        if self.identity is None or not self._silent[probe] or self._answers.get(probe):
+        """Why nobody knows who answered this probe, where its answers were to say so and some did not.
+
+        One that does not say may be another revision's, behind an address that several share.
+        """
+        if self.identity is None:
+            return None
+        named, silent = self._answers.get(probe, Counter()).total(), self._silent[probe]
+        if not silent and (named or not self._failed[probe]):
             return None
         where = f"has the header {self.identity.header}" if self.identity.header else f"came from {self.identity.http}"
-        return f"which revision answered is not known: of {self._silent[probe]} answers none {where}"
+        of = named + silent + self._failed[probe]
+        return f"which revision answered is not known: of {of} answers {f'only {named}' if named else 'none'} {where}"
 
     def told(self) -> Mapping[str, JsonValue]:
         """The `identity` of the subject of a run."""
@@ -101,7 +114,7 @@ class Witness:
             where = f"the header {self.identity.header}" if self.identity.header else str(self.identity.http)
             return {"reason": f"no answer named its revision by {where}"}
         told: dict[str, JsonValue] = {"answered_by": dict(sorted(total.items()))}
-        silent = self._silent.total()
+        silent = self._silent.total() + self._failed.total()
         return told | ({"unnamed": silent} if silent else {})
 
     def is_ours(self, name: str) -> bool:

@@ -54,12 +54,13 @@ class Side:
         from bot.safety.http import Unanswered
 
         request = Body().request(identity.http, self.context.url, {})
+        named, answered = None, True
         try:
             named = identity.revision_of(await self.context.ask(request, IDENTITY_TIMEOUT))
         except Unanswered:
-            named = None
+            answered = False
         for probe in probes:
-            self.witness.named(probe, named)
+            self.witness.named(probe, named, answered=answered)
 
     def right(self, probe: str) -> bool:
         """Did this revision do right by this probe, so that its speed means something?"""

@@ -290,6 +290,7 @@ def _restored(verdict: Verdict, probe: str, said: tuple[str, str, str]) -> tuple
     bad = {each.probe for each in verdict.findings if each.status in BAD}
     failed_before = probe == "rollback" and all(each.item in bad for each in again)
     what = "probes that failed hold again" if failed_before else "probes hold there"
-    held = f": {len(again)} of {len(again)} {what}" if again else ""
+    # a platform's word alone is no proof, and is not to look like one
+    held = f": {len(again)} of {len(again)} {what}" if again else ", by the platform's own word: no probe was run again"
     took = next((after(each) for each in found if each.item == "restored"), None)
     return True, f"{said[2]} {serving}{held}" + (f", restored in {took}" if took else "")

@@ -290,3 +290,47 @@ async def test_a_file_in_a_container_is_written_whole(pier: Pier) -> None:
         assert await containers.read(connection, name, "/stability-proof/none") is None
         with pytest.raises(DeployError, match="mv failed"):
             await containers.execute(connection, name, ["mv", "/none", "/nowhere"])
+
+
+async def test_a_candidate_that_has_ended_gets_no_users_and_is_not_accepted(pier: Pier) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    async with pier.target().open(pier.context) as deployer:
+        await deployer.deploy(second)
+        await deployer.promote(100)
+        candidate = next(each for each in pier.dock.containers() if pier.named(second) in each["Name"])
+        docker("kill", candidate["Id"])
+        with pytest.raises(DeployError, match="so it is given no users"):
+            await deployer.promote(100)
+        with pytest.raises(DeployError, match="so it is not accepted"):
+            await deployer.settle()
+    assert asked(public)[0] == pier.named(first)
+    assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
+
+
+async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: Pier) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    async with pier.target().open(pier.context) as deployer:
+        await deployer.deploy(second)
+        old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+        docker("kill", old["Id"])
+        await deployer.promote(50)
+        assert {asked(public)[0] for _ in range(6)} == {pier.named(first), pier.named(second)}
+
+
+async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier: Pier, tmp_path: Path) -> None:
+    public = await pier.accepted(first := pier.dock.commit("apples"))
+    old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+    docker("stop", "-t", "1", old["Id"])
+    other = docker("run", "-d", "--label", f"dev.stability-proof.other={pier.dock.owner}", BASE, "sleep", "60")
+    try:
+        docker("start", old["Id"])  # as after a restart of the engine, in whose order addresses are given
+        before = old["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+        now = docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", old["Id"])
+        assert now != before
+        async with engine.opened() as connection:
+            await recover_one(connection, pier.dock.owner)
+        assert asked(public)[0] == pier.named(first)
+    finally:
+        docker("rm", "-f", other)

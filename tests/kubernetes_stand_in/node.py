@@ -41,6 +41,7 @@ class Running:
     tries: int = 0
     due: float = 0.0
     began: str = ""
+    digest: str = ""
     last: dict[str, Any] | None = None
     ready: bool = False
     failures: int = 0
@@ -149,7 +150,7 @@ class Node:
                 assert image is not None
                 self._start(pod, held, mine, spec, image)
             state = self._watched(pod, held, mine, spec)
-        digest = image.digest if image and mine.began else ""
+        digest = mine.digest
         named = spec["image"].partition("@")[0].rpartition(":")[0] or spec["image"]
         made = {
             "name": spec["name"],
@@ -184,7 +185,7 @@ class Node:
             mine.process = subprocess.Popen(
                 image.command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        mine.began = now()
+        mine.began, mine.digest = now(), image.digest
         mine.ready = "readinessProbe" not in spec
         mine.failures, mine.probe, mine.probe_due = 0, None, 0.0
 

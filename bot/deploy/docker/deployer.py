@@ -60,15 +60,18 @@ class DockerDeployer:
             return self._deployed(slot, asked(self.target, slot.revision, seen, ok=took is not None))
         commit = self.memory.serving.commit if self.memory.serving else commit
         if commit is None:
+            await self._forget()
             return None
         try:
             full = await trees.resolve(self.context.repository, commit)
         except DeployError as error:
             self.context.log(f"the previous revision cannot be brought up again: {error}")
+            await self._forget()
             return None
         found = await self._launch(full)
         if found.took is None:
             await self._discard()
+            await self._forget()
         else:
             await self._accept()
         return self._launched(found)
@@ -94,10 +97,12 @@ class DockerDeployer:
         candidate, previous = self.memory.candidate, self.memory.serving
         if candidate is None:
             raise DeployError("there is no candidate on trial that could be given traffic; deploy one first")
-        if previous is None or not await containers.runs(self.engine, previous.container):
-            if percent < 100:
-                raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
-            previous = None
+        if percent and not await containers.runs(self.engine, candidate.container):
+            raise DeployError(f"{candidate.revision} has ended, so it is given no users: see what it printed last")
+        if previous is not None and not await containers.runs(self.engine, previous.container):
+            previous = await self._again(previous) if percent < 100 else None
+        if previous is None and percent < 100:
+            raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
         if percent:
             await self._remember(act="switch")
         rest = {at(previous): 100 - percent} if previous else {}
@@ -114,12 +119,11 @@ class DockerDeployer:
             return None
         if self.memory.candidate is not None:
             await self._remember(act="rollback")
-        revived = await self.launcher.revive(slot)
+        revived = await self._again(slot)
         if revived is None:
             raise DeployError(
                 f"{slot.revision} is not up any more, and its image is gone; the candidate keeps the traffic"
             )
-        await self._remember(serving=revived)
         await self.front.share({at(revived): 100})
         took, seen = await self.launcher.ready(revived, time.perf_counter())
         await self._discard()
@@ -157,7 +161,10 @@ class DockerDeployer:
         return await self.launcher.fresh(self.memory.serving)
 
     async def settle(self) -> None:
+        candidate = self.memory.candidate
         if self.memory.act in ("switch", "rollback"):  # one that never had traffic gets it from nobody
+            if candidate is not None and not await containers.runs(self.engine, candidate.container):
+                raise DeployError(f"{candidate.revision} has ended, so it is not accepted: see what it printed last")
             await self._remember(act="settle")
             await self._accept()
 
@@ -170,6 +177,20 @@ class DockerDeployer:
         self.memory, lines = await recovery.converge(self.front, self.memory)
         for line in lines if on_trial else ():
             self.context.log(line)
+
+    async def _again(self, slot: Slot) -> Slot | None:
+        """The revision before, up; one that had ended is waited for until it is ready, since users come to it then."""
+        up = await containers.runs(self.engine, slot.container)
+        revived = await self.launcher.revive(slot)
+        if revived is not None:
+            await self._remember(serving=revived)
+            if not up:
+                await self.launcher.ready(revived, time.perf_counter())
+        return revived
+
+    async def _forget(self) -> None:
+        """The revision before does not come up: there is none to go back to. What is left of it is swept."""
+        await self._remember(serving=None)
 
     async def _full(self, commit: str | None) -> str | None:
         """The commit's SHA. An image that is given needs no repository to know it."""

@@ -51,7 +51,7 @@ def heir(memory: Memory, *, serving_up: bool, candidate_up: bool) -> Slot | None
     """
     if not memory.keep:
         return None
-    last_resort = not serving_up and memory.act in ("switch", "rollback")
+    last_resort = memory.serving is not None and not serving_up and memory.act in ("switch", "rollback")
     if candidate_up and (memory.act == "settle" or last_resort):
         return memory.candidate
     return memory.serving if serving_up else None

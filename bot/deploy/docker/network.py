@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.deploy.docker.engine import Engine, Gone, of
+from bot.deploy.docker.memory import Slot
 from bot.model.errors import DeployError
 
 BRIDGE = "bridge"
@@ -86,6 +87,17 @@ async def joined(engine: Engine, container: str, network: str) -> str:
         if network not in _networks(seen):
             await engine.post(f"/networks/{of(network)}/connect", {"Container": container})
     raise DeployError(f"{container} has no address on the network {network}: does it still run?")
+
+
+async def found(engine: Engine, slot: Slot, network: str) -> Slot:
+    """The slot with the address that it has now: an engine that was started anew gives its containers others."""
+    host, _, port = (slot.address or "").rpartition(":")
+    seen = await engine.get(f"/containers/{of(slot.container)}/json")
+    addresses = {name: _address(seen, name) for name in _networks(seen)}
+    now = addresses.get(network) or next((each for each in addresses.values() if each), None)
+    if now is None or host in addresses.values():
+        return slot
+    return slot.model_copy(update={"address": f"{now}:{port}"})
 
 
 def _networks(seen: dict[str, Any]) -> dict[str, Any]:

@@ -42,9 +42,11 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
     lines = _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
     had_traffic = memory.act in ("switch", "rollback", "settle")
+    out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
+    if chosen is not None and chosen.address is not None:
+        chosen = await network.found(engine, chosen, front.network)
     if chosen is not None and chosen.address is not None:
         await front.share({chosen.address: 100})
-    out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
     serving = chosen or (memory.serving.model_copy(update={"address": None}) if memory.serving else None)
     memory = memory.model_copy(
         update={"serving": serving, "candidate": None, "act": None, "retired": (*memory.retired, *out)}

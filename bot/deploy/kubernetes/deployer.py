@@ -139,6 +139,8 @@ class KubernetesDeployer:
                 await self._go_back(memory)
                 await self._write(memory.model_copy(update={"act": "deploy"}))
             return
+        if memory.image == memory.previous_image:
+            await self._see_that_it_is_the_same(memory)
         await self._write(memory.model_copy(update={"act": "promote"}))
         await acts.to_image(self.api, self.name, memory)
         waited = await waiting.rolled_out(self.api, self.name, self.target.within, self.target.patience)
@@ -233,6 +235,23 @@ class KubernetesDeployer:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"the rollback of {self.name} to {memory.previous_image} is not complete: {why}")
         return waited
+
+    async def _see_that_it_is_the_same(self, memory: Memory) -> None:
+        """An image that is called as the stable one's is promoted by doing nothing: it has to be that very image.
+
+        Raises:
+            DeployError: the tag has moved; users would go on getting what was not probed.
+        """
+        found: list[set[str]] = []
+        for each in (candidate.called(self.name), self.name):
+            seen = await waiting.look(self.api, each)
+            ids = (described.image_id(pod, memory.container) for pod in seen.of(seen.newest))
+            found.append({each.rpartition("@")[2] for each in ids if each})
+        if all(found) and not found[0] & found[1]:
+            raise DeployError(
+                f"{memory.image} is another image by now than the one that {self.name} runs, and a rollout to the same "
+                "name would change nothing: have `image` name the commit (`{commit}`), or the image's digest"
+            )
 
     async def _write(self, memory: Memory) -> None:
         """Write the intent down, then keep it here."""

@@ -25,7 +25,7 @@ def platform(seen: Look, container: str) -> dict[str, JsonValue]:
     """
     deployment, newest = seen.deployment, seen.newest
     pods = seen.of(newest)
-    ids = sorted({each for pod in pods if (each := _image_id(pod, container))})
+    ids = sorted({each for pod in pods if (each := image_id(pod, container))})
     found: dict[str, JsonValue] = {
         "namespace": str(deployment["metadata"]["namespace"]),
         "deployment": objects.name(deployment),
@@ -69,7 +69,8 @@ def redacted(value: JsonValue, redactor: Redactor) -> JsonValue:
     return redactor.text(value) if isinstance(value, str) else value
 
 
-def _image_id(pod: Object, container: str) -> str | None:
+def image_id(pod: Object, container: str) -> str | None:
+    """What the container of a pod really runs, with its digest; None where the platform does not say."""
     for each in (pod.get("status") or {}).get("containerStatuses") or ():
         if each.get("name") == container and each.get("imageID"):
             return str(each["imageID"])

@@ -3,6 +3,9 @@
 A share is held against its target by two exact one-sided binomial tests, each with the error `ERROR`: it is off when it
 is shown to be below half of the target, or when what is left to the others is shown to be below half of what is theirs.
 A platform that shares out by instances cannot do better than that, and 10 % that is 0 % or 100 % is always found.
+
+Requests that were lost before anything moved are the revision's before: those since are held against them by Fisher's
+exact test, since a rollback to a revision that fails as often helps nobody.
 """
 
 import math
@@ -20,6 +23,7 @@ FEWEST = 10
 GRACEFUL = frozenset({1000, 1001, 1012, 1013})
 """Close codes that tell a client to come back: normal, going away, restart, try again later."""
 CUT = 1006
+UNNAMED = "a revision that does not name itself"
 
 
 class _Part(BaseModel):
@@ -37,7 +41,10 @@ class Requests(_Part):
 
 
 class Phase(_Part):
-    """What was sent between two moments. `share` is what the candidate was to have; None while that changed."""
+    """What was sent between two moments. `share` is what the candidate was to have; None while that changed.
+
+    `unnamed` are the answers that did not say whose they were.
+    """
 
     name: str
     share: int | None = Field(ge=0, le=100)
@@ -45,6 +52,7 @@ class Phase(_Part):
     lost: int = Field(ge=0)
     candidate: int = Field(ge=0)
     others: dict[str, int]
+    unnamed: int = Field(0, ge=0)
 
 
 class Ended(_Part):
@@ -103,12 +111,9 @@ def _requests(basis: Basis, seen: Seen) -> Iterator[Finding]:
         yield basis.finding("requests", "fact", "not measured", severity="major", reason=reason, remedy=remedy)
         return
     sent, lost = sum(each.sent for each in phases), sum(each.lost for each in phases)
-    if sent < FEWEST:
-        reason = f"only {sent} requests were sent" + (
-            f", and {known.ours} failed by our own fault" if known.ours else ""
-        )
-        remedy = "give the watch more time (`strategy: {watch: {after: …}}`)"
-        yield basis.finding("requests", "fact", "not measured", severity="major", reason=reason, remedy=remedy)
+    if (missing := _unwatched(known, phases, sent)) is not None:
+        remedy = "give the watch more time (`strategy: {watch: {after: …}}`), or ask less often (its `rate`)"
+        yield basis.finding("requests", "fact", "not measured", severity="major", reason=missing, remedy=remedy)
         return
     words = f"{lost:,} of {sent:,} requests failed; longest gap {known.gap_ms:,.0f} ms"
     expected = f"no request of {known.what} is lost" if not known.allowed else f"at most {known.allowed} are lost"
@@ -116,12 +121,15 @@ def _requests(basis: Basis, seen: Seen) -> Iterator[Finding]:
     before, after = phases[0], phases[-1]
     severity: Severity = basis.at_most(seen.severity)
     if before.lost and len(phases) > 1:
-        # who served before failed by itself: only the time after the last move says something of this rollout
-        reason = f"{before.lost} of {before.sent} failed before anything moved; {after.lost} of {after.sent} after it"
-        status: Status = "broken" if after.lost > known.allowed else "improved"
-        yield basis.finding(
-            "requests", "fact", status, severity=severity, expected=expected, after=words, reason=f"{reason}: {ways}"
-        )
+        # who served before failed by itself: what is no worse than that is not this rollout's doing
+        since_lost, since = lost - before.lost, sent - before.sent
+        worse = since_lost > known.allowed and _more(phases)
+        reason = f"{before.lost} of {before.sent} failed before anything moved; {since_lost} of {since} since: {ways}"
+        if worse:
+            reason += f"; shown to be more (Fisher's exact test, error {ERROR:g})"
+        status: Status = "broken" if worse else "changed" if after.lost else "improved"
+        graded = severity if worse else "minor"
+        yield basis.finding("requests", "fact", status, severity=graded, expected=expected, after=words, reason=reason)
     elif lost > known.allowed:
         yield basis.finding(
             "requests", "fact", "broken", severity=severity, expected=expected, after=words, reason=f"lost by {ways}"
@@ -134,10 +142,33 @@ def _requests(basis: Basis, seen: Seen) -> Iterator[Finding]:
         yield basis.finding("requests", "fact", "maintained", severity=severity, expected=expected, after=words)
 
 
+def _unwatched(known: Requests, phases: tuple[Phase, ...], sent: int) -> str | None:
+    """Why nothing can be said of the requests, in words."""
+    since = sum(each.sent for each in phases[1:]) if len(phases) > 1 else sent
+    ours = f", and {known.ours} failed by our own fault" if known.ours else ""
+    if sent < FEWEST:
+        return f"only {sent} requests were sent{ours}"
+    if since < FEWEST:
+        return f"only {since} requests were sent since the traffic moved{ours}"
+    if phases[0].lost and all(each.lost == each.sent for each in phases):
+        return f"none of {sent} requests was answered, and none before anything moved"
+    return f"only {sent} requests count{ours}" if known.ours > sent else None
+
+
+def _more(phases: tuple[Phase, ...]) -> bool:
+    """Whether more is shown to be lost than before anything moved: while it moved, or once it had."""
+    before, rest = phases[0], phases[1:]
+    for some in ([each for each in rest if each.share is None], [each for each in rest if each.share is not None]):
+        lost, sent = sum(each.lost for each in some), sum(each.sent for each in some)
+        if so_many(lost, sent, before.lost, before.sent) <= ERROR / 2:
+            return True
+    return False
+
+
 def _traffic(basis: Basis, seen: Seen) -> Iterator[Finding]:
     if seen.requests is None:
         return
-    settled = [each for each in seen.phases if each.share is not None]
+    settled = [each for each in _told_apart(seen.phases) if each.share is not None]
     split = any(each.share not in (0, 100) for each in settled)
     if seen.nameless is not None and not split:
         return  # nobody asked who answers
@@ -156,8 +187,23 @@ def _traffic(basis: Basis, seen: Seen) -> Iterator[Finding]:
         )
         return
     for each in settled:
-        if each.candidate or each.others or each.share not in (0, 100):
+        if each.candidate or each.others or each.unnamed or each.share not in (0, 100):
             yield _share(basis, seen, each)
+
+
+def _told_apart(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases; where the revision before never names itself and the candidate does, no name is a name as well."""
+    first = phases[0] if phases else None
+    if first is None or first.share != 0 or first.candidate or first.others or not first.unnamed:
+        return phases
+    if not any(each.candidate for each in phases):
+        return phases
+    return tuple(
+        each.model_copy(update={"others": {UNNAMED: each.unnamed} | each.others, "unnamed": 0})
+        if each.unnamed
+        else each
+        for each in phases
+    )
 
 
 def _share(basis: Basis, seen: Seen, phase: Phase) -> Finding:
@@ -173,6 +219,8 @@ def _share(basis: Basis, seen: Seen, phase: Phase) -> Finding:
             return basis.finding(
                 item, "fact", "broken", severity=severity, expected=expected, after=f"of {of:,} answers {whose}"
             )
+        if phase.unnamed:
+            return _not_all_named(basis, item, expected, phase, of)
         whose = seen.candidate if phase.share else ", ".join(phase.others)
         return basis.finding(
             item,
@@ -182,6 +230,8 @@ def _share(basis: Basis, seen: Seen, phase: Phase) -> Finding:
             expected=expected,
             after=f"all {of:,} answers came from {whose}",
         )
+    if phase.unnamed:
+        return _not_all_named(basis, item, expected, phase, of)
     after = f"{count:,} of {of:,} answers" + (f" ({six(100 * count / of):.3g} %)" if of else "")
     low, high = phase.share / 200, (100 + phase.share) / 200
     if of and min(at_most(count, of, low), at_most(of - count, of, 1 - high)) <= ERROR:
@@ -199,6 +249,30 @@ def _share(basis: Basis, seen: Seen, phase: Phase) -> Finding:
             remedy="give each step more time (`strategy: {pause: …}`), or raise the watch's `rate`",
         )
     return basis.finding(item, "fact", "maintained", severity=severity, expected=expected, after=after)
+
+
+def _not_all_named(basis: Basis, item: str, expected: str, phase: Phase, named: int) -> Finding:
+    return basis.finding(
+        item,
+        "fact",
+        "not measured",
+        severity="major",
+        expected=expected,
+        after=f"{named:,} of {named + phase.unnamed:,} answers name their revision",
+        reason="whose the others are is not known",
+        remedy="let every answer name its revision, as `identity` says",
+    )
+
+
+def so_many(lost: int, sent: int, lost_before: int, sent_before: int) -> float:
+    """The probability of so many lost, or more, among `sent` if both times were alike (Fisher's exact test, one-sided).
+
+    >>> round(so_many(3, 3, 0, 3), 6), so_many(0, 10, 5, 10)
+    (0.05, 1.0)
+    """
+    total, of = lost + lost_before, sent + sent_before
+    ways = (math.comb(sent, k) * math.comb(sent_before, total - k) for k in range(lost, min(total, sent) + 1))
+    return min(1.0, sum(ways) / math.comb(of, total))
 
 
 def at_most(count: int, of: int, share: float) -> float:

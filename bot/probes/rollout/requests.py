@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.probes.probe import Unmeasurable
@@ -19,17 +19,25 @@ AHEAD = 0.1
 LATE = 0.5
 """Seconds by which we may have been late ourselves with a request that has no answer; more is no fault of the service."""
 FAILED = 500
-"""From this status on a user's request has failed: what is below is an answer."""
+"""From this status on a user's request has failed."""
+REFUSED = 400
+"""From this status on one has failed as well, where none was refused before anything moved."""
+LIMITED = 429
+"""We ask too often (RFC 6585, section 4): that is our own doing, and says nothing of a user's request."""
 
 
 class Sent(NamedTuple):
-    """One request: when it was to be sent (`time.perf_counter`), who answered, and what went wrong, in words."""
+    """One request: when it was to be sent (`time.perf_counter`), who answered, and what went wrong, in words.
+
+    `ours` says that it went wrong by our own fault; `status` is absent where there was no answer.
+    """
 
     planned: float
     took: float | None
     who: str | None
     lost: str | None
     ours: bool = False
+    status: int | None = None
 
 
 class Stream:
@@ -80,5 +88,22 @@ class Stream:
         except Unmeasurable as error:
             self.sent.append(Sent(planned, None, None, str(error), ours=True))
         else:
-            lost = f"status {answer.status}" if answer.status >= FAILED else answer.incomplete
-            self.sent.append(Sent(planned, answer.seconds, self._who(answer), lost))
+            status = answer.status
+            lost = f"status {status}" if status >= FAILED or status == LIMITED else answer.incomplete
+            self.sent.append(Sent(planned, answer.seconds, self._who(answer), lost, status == LIMITED, status))
+
+
+def with_refusals(sent: Sequence[Sent], moved: float) -> list[Sent]:
+    """The requests; a refusal after traffic had begun to move is one that was lost, if nobody was refused before.
+
+    Where some were, the request is one that is refused as a rule: a page that wants a login, or is not there.
+    """
+    before = [each.status for each in sent if each.planned < moved and each.status is not None and not each.ours]
+    if not before or any(REFUSED <= status < FAILED for status in before):
+        return [*sent]
+    return [
+        each._replace(lost=f"status {each.status}")
+        if each.lost is None and each.planned >= moved and each.status is not None and each.status >= REFUSED
+        else each
+        for each in sent
+    ]

@@ -45,12 +45,10 @@ class RolloutWatch:
         self, settings: Watch, plan: Plan, url: str, candidate: Subject, previous: Subject, folder: Path, name: str
     ) -> None:
         self.name = name
-        self._nameless = _nameless(plan, candidate, previous)
         self.settings = settings
-        self.candidate = candidate
-        self._plan = plan
+        self._plan, self._previous = plan, previous
         self._engine = Engine()
-        self._witness = Witness(plan.identity, candidate)
+        self.meet(candidate)
         subject = candidate.model_copy(update={"url": url})
         self._context = Context(
             subject, folder / "candidate", plan.redactor, plan.logins, Witness(None, subject), self._engine
@@ -86,6 +84,12 @@ class RolloutWatch:
         yield
         self._moves.append(Move(name, share, began, time.perf_counter()))
 
+    def meet(self, candidate: Subject) -> None:
+        """Take this for the candidate, whose name may only be known once it is deployed."""
+        self.candidate = candidate
+        self._nameless = _nameless(self._plan, candidate, self._previous)
+        self._witness = Witness(self._plan.identity, candidate)
+
     @property
     def evidence(self) -> dict[str, Evidence]:
         """The evidence behind what was seen."""
@@ -116,7 +120,11 @@ class RolloutWatch:
 
     def seen(self, open_after: int | None = None) -> Observation:
         """What was seen by now; of the sockets only once it is known how many are open in the end."""
+        from bot.probes.rollout.requests import with_refusals
+
+        moved = self._moves[1].began if len(self._moves) > 1 else float("inf")
         sent = sorted(self._stream.sent, key=lambda each: each.planned) if self._stream else []
+        sent = with_refusals(sent, moved)
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
             "nameless": self._nameless,
@@ -136,7 +144,7 @@ class RolloutWatch:
 
     def _who(self, answer: "Answer") -> str | None:
         identity = self._plan.identity
-        if identity is None or self._nameless is not None:
+        if identity is None:
             return None
         if identity.header is not None:
             return answer.header(identity.header)
@@ -170,7 +178,8 @@ class RolloutWatch:
 
     def _phase(self, name: str, share: int | None, inside: "Sequence[Sent]") -> JsonValue:
         answered = [each for each in inside if each.lost is None]
-        named = Counter(each.who for each in answered if each.who is not None)
+        told = answered if self._nameless is None else []
+        named = Counter(each.who for each in told if each.who is not None)
         ours = sum(times for who, times in named.items() if self._witness.is_ours(who))
         others = {who: times for who, times in sorted(named.items()) if not self._witness.is_ours(who)}
         return {
@@ -180,6 +189,7 @@ class RolloutWatch:
             "lost": len(inside) - len(answered),
             "candidate": ours,
             "others": {self._context.redactor.text(who): times for who, times in others.items()},
+            "unnamed": len(told) - named.total(),
         }
 
     def _of_sockets(self, open_after: int) -> JsonValue:

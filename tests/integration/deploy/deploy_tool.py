@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ SERVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        self.send_response(500 if sys.argv[2].endswith("fffffff") else 200)
         self.send_header("x-revision", sys.argv[2])
         self.end_headers()
         self.wfile.write(b"ok")
     def log_message(self, *words):
         pass
+http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
@@ -37,9 +39,7 @@ def main(folder: Path, verb: str, *words: str) -> int:
         print(f"the platform refuses to {verb}", file=sys.stderr)
         return 7
     known["done"].append([verb, *words])
-    said = {"deploy": _deploy, "url": _url, "describe": _describe, "promote": _promote, "rollback": _rollback}[verb](
-        folder, known, *words
-    )
+    said = VERBS[verb](folder, known, *words)
     file.write_text(json.dumps(known))
     print("the tool says other things as well")
     print(json.dumps(said))
@@ -64,6 +64,23 @@ def _url(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _url_without_previous(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in _url(folder, known).items() if name != "previous"}
+
+
+def _deploy_under_a_name_of_its_own(folder: Path, known: dict[str, Any], commit: str) -> dict[str, Any]:
+    """As platforms do that name a revision themselves, and give it all the users."""
+    said = _deploy(folder, known, commit, f"own-{commit[:7]}")
+    _promote(folder, known, said["revision"], "100")
+    return said
+
+
+def _rollback_with_token(folder: Path, known: dict[str, Any], previous: str) -> dict[str, Any]:
+    if os.environ.get("TOKEN") != "for-the-tool":
+        raise SystemExit("there is no TOKEN")
+    return _rollback(folder, known, previous)
+
+
 def _describe(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
     serving = known["serving"]
     if serving is None:
@@ -78,15 +95,34 @@ def _describe(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
 def _promote(folder: Path, known: dict[str, Any], revision: str, percent: str) -> dict[str, Any]:
     known["traffic"] = {revision: int(percent), **({known["serving"]: 100 - int(percent)} if known["serving"] else {})}
     if percent == "100":
-        (folder / "backend").write_text(str(known["up"][revision]["port"]))
+        _point(folder, known["up"][revision]["port"])
         known["before"], known["serving"] = known["serving"], revision
     return {}
 
 
+def _point(folder: Path, port: int) -> None:
+    """Whole or not at all: an empty file would be a request lost."""
+    (folder / "backend.new").write_text(str(port))
+    (folder / "backend.new").replace(folder / "backend")
+
+
 def _rollback(folder: Path, known: dict[str, Any], previous: str) -> dict[str, Any]:
-    (folder / "backend").write_text(str(known["up"][previous]["port"]))
+    _point(folder, known["up"][previous]["port"])
     known["serving"], known["traffic"] = previous, {previous: 100}
     return {}
+
+
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "deploy": _deploy,
+    "deploy_under_a_name_of_its_own": _deploy_under_a_name_of_its_own,
+    "url": _url,
+    "url_without_previous": _url_without_previous,
+    "describe": _describe,
+    "promote": _promote,
+    "rollback": _rollback,
+    "rollback_with_token": _rollback_with_token,
+    "cleanup": lambda *_: {},
+}
 
 
 def _serve(revision: str) -> dict[str, int]:

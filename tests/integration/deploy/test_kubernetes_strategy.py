@@ -16,6 +16,11 @@ pytest.importorskip("bot.strategy")
 NAMED = SERVES.replace("self.end_headers()", 'self.send_header("x-revision", REVISION)\n        self.end_headers()', 1)
 BROKEN = NAMED.replace("200 if ready else 503", "200 if self.path == '/ready' else 500", 1)
 
+BESIDE = NAMED.replace(
+    "200 if ready else 503", "500 if self.path == '/orders' and 'candidate' not in os.environ['HOSTNAME'] else 200", 1
+)
+"""Right as long as it is beside the others, and wrong among users."""
+
 
 def committed(folder: Path) -> str:
     git = ["git", "-C", str(folder), "-c", "user.name=ana", "-c", "user.email=ana@example.com"]
@@ -44,6 +49,7 @@ deploy:
 identity: {{header: x-revision}}
 probes:
   health: {{http: GET /health, expect: {{status: 200}}, severity: critical, timed: false}}
+  orders: {{http: GET /orders, expect: {{status: 200}}, severity: critical, timed: false}}
 """)
     monkeypatch.chdir(folder)
     code = main(["run", "--commit", new, "--out", str(folder / "out"), "--state", str(folder / "state")])
@@ -71,4 +77,14 @@ def test_a_candidate_that_fails_in_shadow_never_had_a_user(
     assert (code, verdict["verdict"]) == (1, "unstable")
     assert found(verdict, "health/status")["status"] == "regressed"
     assert found(verdict, "rollout/rollback: requests")["status"] == "maintained"
+    kube.alone(old)
+
+
+def test_a_candidate_that_fails_only_among_users_is_taken_back(
+    kube: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, verdict, old, _ = run(kube, tmp_path / "repository", BESIDE, monkeypatch)
+    assert (code, verdict["verdict"]) == (1, "unstable")
+    assert found(verdict, "orders/status")["status"] == "maintained"
+    assert found(verdict, "rollout/at 100 %: orders")["status"] == "broken"
     kube.alone(old)

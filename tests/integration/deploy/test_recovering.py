@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from bot.deploy.intent import Written
 from bot.deploy.registry import TARGETS
 from bot.deploy.target import DeployContext, Deployer, Target
 from bot.recovering import NOTHING, recover
@@ -64,3 +65,36 @@ async def test_a_spec_that_cannot_be_read_is_said(ground: Ground) -> None:
 
     assert said[0] == NOTHING
     assert "only what is remembered in" in said[1]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "version: 1\nservice: shop\ndeploy: {url: {url: http://127.0.0.1:9}}\n" + PROBES]
+)
+async def test_what_a_deploy_tool_began_is_given_back_without_its_spec(ground: Ground, text: str | None) -> None:
+    file, home, back = ground.folder / "stability.yml", ground.state / "shop@test", ground.folder / "back"
+    home.mkdir(parents=True)
+    if text is not None:
+        file.write_text(text)
+    Written(
+        act="promote",
+        candidate="shop-2",
+        serving="shop-1",
+        back=("touch", str(back)),
+        folder=str(ground.repository),
+        within=5.0,
+    ).write(home)
+
+    said = await recover(file, ground.state, ground.repository, {})
+
+    assert said == ["shop-2 was never accepted: `rollback` has run; shop-1 serves again"]
+    assert back.exists()
+    assert await recover(file, ground.state, ground.repository, {}) == [NOTHING]
+
+
+async def test_what_only_a_spec_can_make_good_is_said(ground: Ground) -> None:
+    (ground.state / "shop@test").mkdir(parents=True)
+    (ground.state / "shop@test" / "cloud_run.json").write_text("{}")
+
+    said = await recover(ground.folder / "none.yml", ground.state, ground.repository, {})
+
+    assert "only what is remembered in" in said[-1]

@@ -71,7 +71,9 @@ class Shop:
         self.ground = ground
         self.logged: list[str] = []
 
-    async def prove(self, source: str, strategy: str, again: str | None = None) -> tuple[str, Outcome]:
+    async def prove(
+        self, source: str, strategy: str, again: str | None = None, *, hands_over: bool = True
+    ) -> tuple[str, Outcome]:
         """Commit a revision, or take one `again`, and prove it: its commit, and what came of it."""
         commit = again or self.ground.commit(source)
         request = Request(
@@ -82,6 +84,7 @@ class Shop:
             state=self.ground.state,
             store=DirectoryStore(self.ground.folder / "kept", "shop", "test"),
             vantage="here",
+            hands_over=hands_over,
         )
         outcome = await pipeline.run(request, self.logged.append)
         assert proof.verify(outcome.proof).differences == ()
@@ -304,3 +307,51 @@ async def test_an_inconclusive_candidate_in_shadow_gets_no_users(shop: Shop) -> 
     assert "got no users" in (found(outcome, "rollout/probe").reason or "")
     shop.assert_alone(first)
     assert not [*Path(shop.ground.home / "trees").glob("*-fresh-*")]
+
+
+async def test_a_revision_that_brings_the_header_is_told_from_one_that_had_none(shop: Shop) -> None:
+    await shop.prove(service(header="pass"), f"{{{QUICK}}}")
+    commit, outcome = await shop.prove(service(), f"{{promote: [50, 100], pause: 600ms, {QUICK}}}")
+
+    assert found(outcome, "rollout/promotion: traffic at 50 %").status == "maintained", told(outcome)
+    nameless = "came from a revision that does not name itself"
+    assert nameless in (found(outcome, "rollout/promotion: traffic at before").after or "")
+    shop.assert_alone(commit)
+
+
+async def test_a_page_that_is_gone_once_users_come_is_a_request_that_was_lost(shop: Shop) -> None:
+    first, _ = await shop.prove(service(), f"{{{QUICK}}}")
+    _, outcome = await shop.prove(service(status="200 if asked < 60 else 404"), f"{{{QUICK}}}")
+
+    requests = found(outcome, "rollout/promotion: requests")
+    assert requests.status == "broken", told(outcome)
+    assert "status 404" in (requests.reason or "")
+    shop.assert_alone(first)
+
+
+LIMIT = """asked += 1
+    import time
+    times.append(time.monotonic())
+    if len([each for each in times if each > times[-1] - 1]) > 20:
+        return connection.respond(429, "slowly")"""
+
+
+async def test_a_service_that_is_asked_too_often_is_not_blamed_and_not_praised(shop: Shop) -> None:
+    limited = service().replace("asked += 1", LIMIT).replace("asked = 0", "asked = 0\ntimes = []", 1)
+    await shop.prove(limited, f"{{{QUICK}}}")
+    _, outcome = await shop.prove(limited + "# another\n", f"{{{QUICK}}}")
+
+    requests = found(outcome, "rollout/promotion: requests")
+    assert requests.status == "not measured", told(outcome)
+    assert "our own fault" in (requests.reason or "")
+    assert outcome.verdict.verdict == "inconclusive"
+
+
+async def test_a_rehearsal_gives_a_candidate_no_users_whatever_the_strategy_says(shop: Shop) -> None:
+    first, _ = await shop.prove(service(), f"{{{QUICK}}}")
+    shop.logged.clear()
+    for more in ("# another\n", "import sys; asked = 5\n"):
+        source = service(status="200" if "sys" not in more else "200 if asked < 4 else 500", more=more)
+        await shop.prove(source, f"{{shadow: false, rollback: never, {QUICK}}}", hands_over=False)
+        shop.assert_alone(first)
+    assert not any(line.startswith("promoting") for line in shop.logged)

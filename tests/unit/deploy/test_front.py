@@ -41,3 +41,7 @@ def test_a_port_alone_has_everything_and_one_that_is_gone_is_forgotten() -> None
 def test_what_names_no_port_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         Backends(Path("unused")).turn(text)
+
+
+def test_an_address_elsewhere_is_taken_as_it_is() -> None:
+    assert Backends(Path("unused")).turn("172.17.0.3:8080 100") == ("172.17.0.3", 8080)

@@ -69,11 +69,72 @@ def test_lost_requests_are_held_against_what_is_allowed(allowed: int, status: st
     assert found.reason == "lost by closed (3 times)"
 
 
-@pytest.mark.parametrize(("after", "status"), [(0, "improved"), (4, "broken")])
+@pytest.mark.parametrize(("after", "status"), [(0, "improved"), (4, "changed")])
 def test_what_failed_before_is_not_the_rollouts_fault(after: int, status: str) -> None:
     found = judged([phase("before", 0, lost=50), phase("100 %", None, lost=4), phase("100 %", 100, 100, lost=after)])
 
     assert found["requests"].status == status
+
+
+def test_what_fails_as_often_as_before_is_no_reason_to_go_back() -> None:
+    flaky = [phase("before", 0, others=49, lost=1), phase("100 %", None, 5, 5), phase("100 %", 100, 98, lost=2)]
+    found = judged(flaky)["requests"]
+
+    assert (found.status, found.severity) == ("changed", "minor")
+    assert "shown" not in (found.reason or "")
+
+
+@pytest.mark.parametrize(("moving", "after"), [(500, 0), (10, 0), (0, 100)])
+def test_one_request_lost_before_excuses_no_outage(moving: int, after: int) -> None:
+    gone = [
+        phase("before", 0, others=49, lost=1),
+        phase("100 %", None, lost=moving),
+        phase("100 %", 100, 50, lost=after),
+    ]
+    found = judged(gone)["requests"]
+
+    assert found.status == "broken"
+    assert "Fisher" in (found.reason or "")
+
+
+def test_a_request_that_nobody_ever_answers_says_nothing() -> None:
+    dead = [phase("before", 0, lost=50), phase("100 %", None, lost=10), phase("100 %", 100, lost=100)]
+
+    assert judged(dead)["requests"].status == "not measured"
+
+
+@pytest.mark.parametrize(("sent", "ours"), [(0, 0), (9, 0), (0, 400), (60, 400)])
+def test_a_watch_that_was_not_there_when_it_mattered_says_nothing(sent: int, ours: int) -> None:
+    blind = [phase("before", 0, others=50), phase("100 %", None), phase("100 %", 100, candidate=sent)]
+
+    assert judged(blind, requests={"ours": ours})["requests"].status == "not measured"
+
+
+def unnamed(share: int | None, candidate: int = 0, without: int = 0, others: int = 0) -> dict[str, Any]:
+    """A part of the time in which some answers do not say whose they are."""
+    part = phase("now" if share else "before", share, candidate, others)
+    return {**part, "sent": part["sent"] + without, "unnamed": without}
+
+
+@pytest.mark.parametrize(
+    ("share", "candidate", "without", "status"),
+    [(10, 25, 225, "maintained"), (10, 250, 0, "broken"), (100, 100, 0, "maintained"), (100, 10, 90, "broken")],
+)
+def test_a_revision_that_never_names_itself_is_told_from_one_that_does(
+    share: int, candidate: int, without: int, status: str
+) -> None:
+    found = judged([unnamed(0, without=50), unnamed(share, candidate, without)])
+
+    assert found["traffic at now"].status == status
+    assert found["traffic at before"].status == "maintained"
+
+
+@pytest.mark.parametrize("share", [10, 100])
+def test_answers_that_name_nobody_are_not_left_out_of_a_share(share: int) -> None:
+    found = judged([unnamed(0, others=50), unnamed(share, candidate=30, without=70)])["traffic at now"]
+
+    assert found.status == "not measured"
+    assert found.after == "30 of 100 answers name their revision"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.probes.identity import Identity
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
-from bot.probes.rollout.requests import Sent
+from bot.probes.rollout.requests import Sent, with_refusals
 from bot.probes.rollout.settings import Watch
 from bot.probes.rollout.watch import _longest_gap, _phase_of
 
@@ -83,3 +83,30 @@ def test_the_longest_gap_is_from_the_first_lost_request_to_the_next_answer(lost:
     runs = "".join("x" if each else " " for each in lost).split(" ")
     ended = [len(run) for run in runs[:-1]] + [max(0, len(runs[-1]) - 1)]
     assert gap == 1000.0 * max(ended)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        ([200, 204], [404, 200], ["status 404", None]),
+        ([200, 302], [401, 403], ["status 401", "status 403"]),
+        ([401, 401], [404, 200], [None, None]),  # it is refused as a rule: nobody knows who we are
+        ([], [404], [None]),
+    ],
+)
+def test_a_refusal_is_a_request_that_was_lost_where_nobody_was_refused_before(
+    before: list[int], after: list[int], lost: list[str | None]
+) -> None:
+    statuses = [*((0.0, each) for each in before), *((1.0, each) for each in after)]
+    sent = with_refusals([Sent(at, 0.01, None, None, status=each) for at, each in statuses], 1.0)
+
+    assert [each.lost for each in sent] == [*[None] * len(before), *lost]
+
+
+def test_what_a_limit_refused_before_forgives_nothing_after() -> None:
+    limited = Sent(0.0, 0.01, None, "status 429", ours=True, status=429)
+    sent = with_refusals(
+        [limited, Sent(0.1, 0.01, None, None, status=200), Sent(1.0, 0.01, None, None, status=404)], 1.0
+    )
+
+    assert sent[-1].lost == "status 404"
