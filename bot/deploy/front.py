@@ -35,7 +35,7 @@ class Backends:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._owed: dict[str, int] = {}
+        self._owed: dict[tuple[str, int], int] = {}
 
     def text(self) -> str:
         """What the file says now."""
@@ -45,14 +45,19 @@ class Backends:
         """The address whose turn it is: host and port.
 
         Raises:
-            ValueError: none is named.
+            ValueError: none is named, or a line names none.
         """
-        shares = {each: int(share or 100) for each, _, share in (line.partition(" ") for line in text.split("\n"))}
+        lines = (line.partition(" ") for line in text.split("\n"))
+        shares = {_address(each): int(share or 100) for each, _, share in lines}
         self._owed = {each: self._owed.get(each, 0) + share for each, share in shares.items()}
         chosen = max(self._owed, key=lambda each: self._owed[each])
         self._owed[chosen] -= sum(shares.values())
-        host, _, port = chosen.rpartition(":")
-        return host or "127.0.0.1", int(port)
+        return chosen
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "127.0.0.1", int(port)
 
 
 async def _forward(backends: Backends, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,11 +18,9 @@ from tests.integration.workflows import Page
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]
 PAGE = Page("docker")
-SPEC = (
-    PAGE.spec(strategy={"promote": [50, 100], "pause": "1s", "starts": 1})
-    + """
-  stock: {http: GET /stock, timed: false, expect: {status: 200, body: "apples "}}
-"""
+SPEC = PAGE.spec(
+    strategy={"promote": [50, 100], "pause": "1s", "starts": 1},
+    probes={"stock": {"http": "GET /stock", "timed": False, "expect": {"status": 200, "body": "apples "}}},
 )
 
 

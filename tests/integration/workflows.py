@@ -30,7 +30,9 @@ class Page:
         self.workflow: dict[Any, Any] = yaml.safe_load(self.file.read_text())
         self.job: dict[str, Any] = self.workflow["jobs"]["proof"]
 
-    def spec(self, *, strategy: Mapping[str, object] = QUICK, **changed: object) -> str:
+    def spec(
+        self, *, strategy: Mapping[str, object] = QUICK, probes: Mapping[str, object] = HEALTH, **changed: object
+    ) -> str:
         """A spec with the page's example in it; `changed` are the keys that lead elsewhere than in the example."""
         example: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", self.text, re.DOTALL)[0])
         keys = example["deploy"][self.kind]
@@ -38,8 +40,9 @@ class Page:
         deploy: dict[str, Any] = {self.kind: {**keys, **changed}}
         if strategy:
             deploy["strategy"] = dict(strategy)
-        whole = {"version": 1, "service": "chat", "environment": "staging", "deploy": deploy, "probes": HEALTH}
-        return yaml.safe_dump({**whole, "identity": example.get("identity", {"header": "x-revision"})}, sort_keys=False)
+        whole = {"version": 1, "service": "chat", "environment": "staging", "deploy": deploy}
+        identity = example.get("identity", {"header": "x-revision"})
+        return yaml.safe_dump({**whole, "identity": identity, "probes": dict(probes)}, sort_keys=False)
 
     def followed(
         self,
