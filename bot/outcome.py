@@ -10,7 +10,7 @@ from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
-from bot.baseline.telling import with_closed, with_previous
+from bot.baseline.telling import with_closed, with_previous, with_said
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
@@ -117,6 +117,7 @@ async def keep(
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
         issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
         kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)
+        kept = with_said(kept, last)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
         digest = kept.model_copy(update={"provenance": None}).fingerprint()
     except WorkError as error:

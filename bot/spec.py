@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot import yaml_places
 from bot.deploy.registry import TARGETS
 from bot.deploy.target import Target
-from bot.judge.policy import OWN_NAMES, Expected, Policy
+from bot.judge.policy import TAKEN, Expected, Policy
 from bot.model import digest
 from bot.model.errors import SpecError, UsageError
 from bot.probes.identity import Identity
@@ -180,8 +180,8 @@ def _kind(
 
 def _probe(name: str, section: Mapping[str, Any], document: yaml_places.Document) -> Probe:
     path = ("probes", name)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name) or name in OWN_NAMES:
-        message = f"{name!r} cannot name a probe: letters, digits, '.', '_' and '-', and none of {', '.join(OWN_NAMES)}"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name) or name in TAKEN:
+        message = f"{name!r} cannot name a probe: letters, digits, '.', '_' and '-', and none of {', '.join(TAKEN)}"
         raise SpecError(message, document.where(path, key=True))
     return _read(PROBES[_kind(section, PROBES, "a probe", path, document)], section, path, document)
 

@@ -1,8 +1,8 @@
 """What a kept run tells the next one: its verdict, and which probes an issue was closed on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from bot.model import Closed, Finding, Lapse, Previous, Run, Told, Verdict
+from bot.model import MOST_WAIVERS, Closed, Finding, Lapse, Previous, Run, Told, Verdict, Waiver
 from bot.model.history import MOST_LETTERS
 from bot.model.previous import MOST_FINDINGS, MOST_ISSUES, MOST_PROBES, MOST_VERDICTS
 
@@ -15,6 +15,31 @@ def told_by(last: Run | None, candidate: Run) -> Run:
     if last is None:
         return candidate
     return candidate.model_copy(update={"previous": last.previous, "closed": last.closed})
+
+
+def with_said(candidate: Run, last: Run | None) -> Run:
+    """The candidate's run as it is kept: with what was accepted, and closed, while it was made: it could not know of it.
+
+    `last` is what is kept by now. A job that answers a comment waits for no deploy, so that what it kept may stand in a
+    run that this one takes the place of. Of one finding the later word counts.
+    """
+    if last is None:
+        return candidate
+    meant = (each for each in last.accepted if each.at is not None and each.at >= candidate.started)
+    closed = {number: each for number, each in last.closed.items() if each.finished >= candidate.started}
+    every = sorted((closed | candidate.closed).items(), key=lambda each: each[1].finished)[-MOST_ISSUES:]
+    return candidate.model_copy(update={"accepted": together(candidate.accepted, meant), "closed": dict(every)})
+
+
+def together(known: Sequence[Waiver], others: Iterable[Waiver]) -> tuple[Waiver, ...]:
+    """Both, each finding once: of two the one that was said later."""
+    found: dict[str, Waiver] = {}
+    for each in (*known, *others):
+        before = found.get(each.finding)
+        if before is None or (each.at or "") > (before.at or ""):
+            found.pop(each.finding, None)
+            found[each.finding] = each
+    return tuple(found.values())[-MOST_WAIVERS:]
 
 
 def with_previous(candidate: Run, verdict: Verdict, workflow_run: str | None) -> Run:

@@ -6,6 +6,7 @@ is, or an HTML comment (CommonMark 0.31, sections 4.5, 4.6, 5.1, 6.1). In doubt 
 
 import difflib
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -206,12 +207,14 @@ def _own(paragraph: list[str]) -> Iterator[str]:
 
     A line after a quoted one is quoted as well (a lazy continuation), up to the next empty line.
     """
-    covered = _code("\n".join(paragraph))
+    covered = deque(_code("\n".join(paragraph)))  # in their order, and none within another
     start = 0
     for line in paragraph:
         if _QUOTE.match(line):
             return
-        if not any(begin < start < end for begin, end in covered):
+        while covered and covered[0][1] <= start:
+            covered.popleft()
+        if not (covered and covered[0][0] < start):
             yield line
         start += len(line) + 1
 

@@ -19,7 +19,7 @@ OURS = "stability-proof/"
 """What the `format` in the payload of a deployment begins with, where the bot itself made the record."""
 ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 COMMAND = re.compile(r"^[ \t]*/stability\b", re.MULTILINE)
-Kind = Literal["prove", "rehearse", "refresh", "probe", "talk", "nothing"]
+Kind = Literal["prove", "rehearse", "refresh", "probe", "judge", "talk", "nothing"]
 DEPLOYS: frozenset[Kind] = frozenset({"prove", "rehearse", "refresh"})
 
 
@@ -31,6 +31,7 @@ class Activity:
     - `rehearse`: deploy a merge that a queue wants to make, prove it, and give the traffic back whatever the verdict.
     - `refresh`: the same of the default branch's tip, so that there is a new baseline.
     - `probe`: somebody else deployed `commit` at `url`.
+    - `judge`: the stored runs of `commit` are judged again; nothing is deployed or measured. No event asks for it.
     - `talk`: somebody `said` something to the bot.
     - `nothing`: and `reason` says why. `commit` is None then, as it is for `talk`.
 
@@ -50,17 +51,17 @@ class Activity:
     @property
     def comments(self) -> bool:
         """Whether the verdict is written where people talk. Otherwise it is a status and a check alone."""
-        return self.kind in ("prove", "probe")
+        return self.kind in ("prove", "probe", "judge")
 
     @property
     def writes_issues(self) -> bool:
         """Whether the verdict closes and reopens issues."""
-        return self.kind in ("prove", "probe")
+        return self.kind in ("prove", "probe", "judge")
 
     @property
     def keeps_baseline(self) -> bool:
         """Whether later revisions may be compared with this one: a rehearsed commit is on no branch."""
-        return self.kind in ("prove", "refresh", "probe")
+        return self.kind in ("prove", "refresh", "probe", "judge")
 
     @property
     def hands_over(self) -> bool:
@@ -152,7 +153,7 @@ def _push(event: Mapping[str, Any]) -> Activity:
 
 def _pull_request(event: Mapping[str, Any], name: str) -> Activity:
     pull = event["pull_request"]
-    number, base = pull["number"], pull["base"]["ref"]
+    number, base = _whole(pull["number"]), pull["base"]["ref"]
     default = event["repository"]["default_branch"]
     if event.get("action") != "closed":
         return _nothing(f"pull request #{number} was {event.get('action')}, not closed")

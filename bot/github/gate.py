@@ -19,6 +19,8 @@ DESCRIPTION = 140
 TEXT = 65_535
 MOST_ANNOTATIONS = 50
 """In one request (GitHub's OpenAPI, `checks/update`); more are added by further ones."""
+ELSEWHERE = "deployed elsewhere"
+"""What stands before the verdict in the status of what somebody else deployed."""
 TRIES = 6
 MOST_PAGES = 10
 """Of statuses: GitHub takes 1,000 of one name."""
@@ -51,8 +53,11 @@ class Others(NamedTuple):
 
 
 def word_of(state: str, description: str) -> str | None:
-    """The verdict that a status of ours says; None where the run ended without any."""
-    word = description.partition(":")[0].lower()
+    """The verdict that a status of ours says; None where the run ended without any.
+
+    That of a rehearsal or a refresh is none either: it settles nothing that another run would have to leave alone.
+    """
+    word = description.removeprefix(f"{ELSEWHERE}: ").partition(":")[0].lower()
     return word if STATES.get(word) == state else None
 
 
@@ -98,6 +103,13 @@ class Gate:
         newer = {each["target_url"] for each in theirs if each["state"] == "pending" and each["id"] > turn.number}
         last = {each["target_url"]: each for each in reversed(theirs) if each["target_url"] not in newer}.values()
         return Others(None, older=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
+
+    def under_way(self) -> Turn | None:
+        """The turn of another run on this commit, where its pending status is the newest of our name."""
+        row = next(self._statuses(Turn("", 0)), None)
+        if row is None or row["state"] != "pending" or row["target_url"] == self.url:
+            return None
+        return Turn(str(row["created_at"]), int(row["id"]))
 
     def _statuses(self, turn: Turn) -> Iterator[dict[str, Any]]:
         """The statuses of our name, newest first, at least back to our turn: other programs set statuses too."""

@@ -2,22 +2,23 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
+from bot.github.permission import may_write
 from bot.model.errors import GitHubError
 
 CLOSING = re.compile(
-    r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE
+    r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:([\w.-]+/[\w.-]+))?#([0-9]{1,9})\b", re.IGNORECASE
 )
 """GitHub's closing keywords: docs.github.com, "Linking a pull request to an issue"."""
 PROOF = re.compile(r"^[ \t]*(?:[-*+][ \t]+)?proof:", re.IGNORECASE | re.MULTILINE)
 """Our own word, at the start of a line: the issues after it get the verdict, and GitHub does not close them at the merge."""
-ANOTHER = re.compile(r"(?:[ \t,&]|\band\b)*(?:([\w.-]+/[\w.-]+))?#(\d+)\b", re.IGNORECASE)
-NAMED = re.compile(r"(?:^Merge pull request #(\d+) from )|(?:\(#(\d+)\)$)", re.MULTILINE)
+ANOTHER = re.compile(r"(?:[ \t,&]|\band\b)*(?:([\w.-]+/[\w.-]+))?#([0-9]{1,9})\b", re.IGNORECASE)
+NAMED = re.compile(r"(?:^Merge pull request #([0-9]{1,9}) from )|(?:\(#([0-9]{1,9})\)$)", re.MULTILINE)
 SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|^(`{3,}).*?(?:^\1|\Z)|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 """What GitHub reads no keyword in: comments (the hints of a template), fences and code."""
 CATCHING_UP = (1.0, 2.0, 4.0)
@@ -25,10 +26,16 @@ CATCHING_UP = (1.0, 2.0, 4.0)
 FRESH = 15 * 60.0
 """Seconds after which GitHub has surely taken note of a merge."""
 MOST_PULLS = 5
+MOST_ISSUES = 20
+"""Of one change. Whoever writes a pull request's words must not have hundreds of issues written to, nor use up the limit
+that the status needs."""
 QUERY = """
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
+      mergedAt
+      lastEditedAt
+      editor { __typename login }
       closingIssuesReferences(first: 50, after: $after) {
         nodes { number repository { nameWithOwner } }
         pageInfo { hasNextPage endCursor }
@@ -46,7 +53,8 @@ class Links:
     """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
-    why GitHub did not give all the issues; those that the pull request's own words name are here even so.
+    why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
+    says what is left alone, and why.
     """
 
     pull_requests: tuple[int, ...]
@@ -54,6 +62,7 @@ class Links:
     elsewhere: tuple[str, ...]
     failed: str | None = None
     certain: frozenset[int] = frozenset()
+    left: tuple[str, ...] = ()
 
 
 class _Pull(NamedTuple):
@@ -81,10 +90,18 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     failed: str | None = None
     certain: list[Reference] = []
     named: list[Reference] = []
+    left: list[str] = []
     for pull in pulls:
         written = list(_keywords(client, pull))
         try:
-            certain += _references(client, pull.number)
+            listed, edited = _references(client, pull.number)
+            if edited is not None and not _is_trusted(client, edited):
+                left.append(
+                    f"#{pull.number} was edited after it was merged, by somebody who is not known to write here: "
+                    "the issues that it names are left alone"
+                )
+                continue
+            certain += listed
             # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
             written = [each for each in written if each[0].lower() != client.name.lower()]
         except GitHubError as error:
@@ -96,7 +113,28 @@ def find(client: Client, commit: str, number: int | None) -> Links:
         named += _proofs(client, seen.message)
     here, elsewhere = _sorted(client, (*certain, *named))
     known, _ = _sorted(client, certain)
-    return Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known))
+    return _bounded(Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known), tuple(left)))
+
+
+def _bounded(found: Links) -> Links:
+    """Not more issues than a change may settle."""
+    left = found.left
+    if len(found.issues) > MOST_ISSUES:
+        left += (
+            f"{len(found.issues) - MOST_ISSUES} more issues are left alone: a change settles {MOST_ISSUES} at most",
+        )
+    if len(found.elsewhere) > MOST_ISSUES:
+        left += (f"{len(found.elsewhere) - MOST_ISSUES} more issues of other repositories are named",)
+    return replace(found, issues=found.issues[:MOST_ISSUES], elsewhere=found.elsewhere[:MOST_ISSUES], left=left)
+
+
+def _is_trusted(client: Client, editor: dict[str, Any]) -> bool:
+    """Whether what somebody made of a pull request's words after the merge counts. Its author may change them for ever,
+    and nobody looks at them again; an app may, where maintainers let it."""
+    try:
+        return editor.get("__typename") == "Bot" or may_write(client, str(editor.get("login") or ""))
+    except GitHubError:  # not known is not trusted
+        return False
 
 
 def _of_commit(client: Client, commit: str, seen: _Commit | None) -> Links:
@@ -110,7 +148,7 @@ def _of_commit(client: Client, commit: str, seen: _Commit | None) -> Links:
             return Links((), (), ())
     except Missing:
         return Links((), (), ())
-    return Links((), *_sorted(client, named))
+    return _bounded(Links((), *_sorted(client, named)))
 
 
 def _on_default_branch(client: Client, commit: str) -> bool:
@@ -221,20 +259,24 @@ def _proofs(client: Client, text: str) -> list[Reference]:
     return found
 
 
-def _references(client: Client, number: int) -> list[Reference]:
+def _references(client: Client, number: int) -> tuple[list[Reference], dict[str, Any] | None]:
+    """The issues that GitHub lists, and who edited the pull request's words since it was merged, if anybody did."""
     owner, _, name = client.name.partition("/")
     found: list[Reference] = []
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None]:
+        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None]:
             _, data = client.github.requester.graphql_query(QUERY, given)
-            listed = data["data"]["repository"]["pullRequest"]["closingIssuesReferences"]
+            pull = data["data"]["repository"]["pullRequest"]
+            late = pull["mergedAt"] and pull["lastEditedAt"] and pull["lastEditedAt"] > pull["mergedAt"]
+            listed = pull["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
-            return nodes, listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
+            following = listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
+            return nodes, following, (pull["editor"] or {}) if late else None
 
-        nodes, after = client.call("issues: read", page)
+        nodes, after, edited = client.call("issues: read", page)
         found += nodes
         if after is None:
-            return found
+            return found, edited

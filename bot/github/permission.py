@@ -40,19 +40,38 @@ def right(client: Client, said: Said) -> Right:
     if not LOGIN.fullmatch(said.author):
         return Right("none")
     try:
-        path = f"/repos/{client.name}/collaborators/{quote(said.author, safe='')}/permission"
-        answer = client.json("metadata: read", "GET", path)
+        answer = _asked(client, said.author)
     except Missing:
         return Right("none")
     except Denied:
         return _by_association(said.association)
-    if not isinstance(answer, dict):
-        return Right("none")
-    if answer.get("permission") in ("admin", "write"):  # `maintain` is told as write, and so is a role of one's own
+    if _writes(answer):
         return Right("write")
     if _may_triage(answer) or (answer.get("permission") == "read" and said.association in INSIDERS):
         return Right("read")
     return Right("none")
+
+
+def may_write(client: Client, login: str) -> bool:
+    """Whether somebody may write to this repository, by GitHub's own word.
+
+    Raises:
+        GitHubError: GitHub does not say.
+    """
+    try:
+        return LOGIN.fullmatch(login) is not None and _writes(_asked(client, login))
+    except Missing:
+        return False
+
+
+def _asked(client: Client, login: str) -> dict[str, object]:
+    path = f"/repos/{client.name}/collaborators/{quote(login, safe='')}/permission"
+    answer = client.json("metadata: read", "GET", path)
+    return answer if isinstance(answer, dict) else {}
+
+
+def _writes(answer: dict[str, object]) -> bool:
+    return answer.get("permission") in ("admin", "write")  # `maintain` is told as write, and so is a role of one's own
 
 
 def _may_triage(answer: dict[str, object]) -> bool:

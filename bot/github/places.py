@@ -34,6 +34,8 @@ class Places:
     def write(self) -> None:
         """Write the comments, and settle the issues. Done again it changes only what somebody else wrote meanwhile."""
         settled = dict.fromkeys(self.closing, self.texts.verdict) | dict.fromkeys(self.lapses, "unstable")
+        if self.publisher.activity.kind == "judge" and self.texts.verdict != "stable":
+            settled = {}  # nothing new was seen: whoever has closed an issue since then had a reason
         for place in self._places():
             written = self._write(place, f"{self.turn.line}\n{self._note(place)}{self.texts.comment}")
             if written is not None and written.superseded:
@@ -76,14 +78,14 @@ class Places:
                 self.outcomes[number] = outcome
 
     def _note(self, place: int | None) -> str:
-        """Why an issue that nobody named now is reopened."""
+        """Why an issue that nobody named now is written to; it is reopened, unless somebody did that already."""
         lapse = self.lapses.get(place or 0)
         if lapse is None:
             return ""
         probes = ", ".join(code_span(each) for each in lapse.probes)
         one = len(lapse.probes) == 1
         return (
-            f"**Reopened:** this was closed on what {code_span(lapse.proven[:12])} was shown to do, and at"
+            f"**No longer proven:** this was settled by what {code_span(lapse.proven[:12])} was shown to do, and at"
             f" {code_span(self.publisher.sha[:12])} {probes} {'is' if one else 'are'} broken or worse.\n\n"
         )
 

@@ -44,13 +44,17 @@ class Texts:
 
 @dataclass
 class Publication:
-    """What was done. `lines` say it in words; `denied` what a permission was missing for, `failed` what GitHub failed."""
+    """What was done. `lines` say it in words; `denied` what a permission was missing for, `failed` what GitHub failed.
+
+    `owed` is whether the final status is still to be written: GitHub would not take it.
+    """
 
     comment_url: str | None = None
     outcomes: list[IssueOutcome] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    owed: bool = False
 
 
 class Publisher:
@@ -96,7 +100,7 @@ class Publisher:
         where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
-        turn = self.turn or Turn(self.client.now(), 0)
+        turn = self.turn or self._late_turn()
         work = Places(self, texts, close, where, turn)
         before = self._others(turn)
         if before.newer is not None:
@@ -112,7 +116,7 @@ class Publisher:
                 lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
             )
         if before.newer is None:
-            self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+            self._end_status(texts)
             after = self._others(turn)
             if after.newer is not None:
                 self._give_way(after.newer, work)
@@ -123,6 +127,7 @@ class Publisher:
         self.done.comment_url = work.url
         self.done.outcomes = list(work.outcomes.values())
         self.done.lines += [each.sentence for each in self.done.outcomes]
+        self.done.lines += where.left
         self.done.lines += [f"{each} is in another repository, and is not written to" for each in where.elsewhere]
         self.done.denied = list(dict.fromkeys(self.done.denied))
         if self.done.failed:
@@ -130,10 +135,17 @@ class Publisher:
         return self.done
 
     def abandon(self, reason: str) -> None:
-        """Close what `begin` opened, when there will be no verdict."""
-        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
+        """Close what `begin` opened, when there will be no verdict. That of a newer run is not written over."""
         if self.activity.hands_over:
             self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
+        self._abandon_gate(reason)
+
+    def _abandon_gate(self, reason: str) -> None:
+        newer = self._others(self.turn).newer if self.turn else None
+        if newer is not None:
+            self._give_way(newer, None)
+            return
+        self._try("the check", lambda: self.gate.cancel_check(self.check, reason))
         self._try("the status", lambda: self.gate.status("error", reason))
 
     def attempt(self, what: str, act: Callable[[], _T]) -> _T | None:
@@ -147,6 +159,13 @@ class Publisher:
             )
         return self._where
 
+    def _late_turn(self) -> Turn:
+        """The turn of a run that began with no status. One that only judges again comes before one that is under way:
+        that one measures anew."""
+        judges = self.activity.kind == "judge"
+        under_way = self._try("the other runs", self.gate.under_way) if judges else None
+        return under_way.just_before if under_way else Turn(self.client.now(), 0)
+
     def _others(self, turn: Turn) -> Others:
         return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)
 
@@ -156,6 +175,17 @@ class Publisher:
             "the check",
             lambda: self.gate.end_check(self.check, conclusion, texts.title, summary, annotations=texts.annotations),
         )
+
+    def _end_status(self, texts: Texts) -> None:
+        failed = len(self.done.failed)
+        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
+        self.done.owed = len(self.done.failed) > failed
+
+    def pay(self, state: str, description: str) -> None:
+        """Write the final status that is owed, unless a newer run has the word by now."""
+        newer = self._others(self.turn).newer if self.turn else None
+        if newer is None and state in gate.STATES.values():
+            self._try("the status", lambda: self.gate.status(state, description))  # type: ignore[arg-type]
 
     def _give_way(self, newer: Final, work: "Places | None") -> None:
         """A run that began after this one has ended: its word stands wherever ours would."""

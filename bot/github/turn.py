@@ -25,6 +25,11 @@ class Turn(NamedTuple):
         """The hidden line of a comment that says it."""
         return f"<!-- stability-proof:run began={self.began} id={self.number} -->"
 
+    @property
+    def just_before(self) -> "Turn":
+        """The last turn that comes before this one."""
+        return Turn(self.began, self.number - 1)
+
 
 NEVER = Turn("", 0)
 """Before every other."""

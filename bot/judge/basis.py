@@ -9,8 +9,6 @@ from bot.judge.policy import Expected
 from bot.model import Finding, Observation, Severity, Status
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "info")
-SUITE = "suite"
-"""The probe that findings on all series together are of."""
 BLOCKING: frozenset[Severity] = frozenset({"critical", "major"})
 
 

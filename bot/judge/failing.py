@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from bot.judge import rates
-from bot.judge.basis import SUITE, Basis
+from bot.judge.basis import Basis
 from bot.judge.pairing import Rounds, answered, failed, tried
-from bot.judge.policy import FAILURES, Policy
+from bot.judge.policy import FAILURES, SUITE, Policy
 from bot.judge.pooled import MOST_ROUNDS, Pooled
 from bot.judge.weighing import ALONE, CERTAIN, Errors, Failures, failures
 from bot.model import Comparison, Finding, Observation, Series, Status, six
@@ -123,7 +123,7 @@ def _percent(share: float) -> str:
 
 def _word(seen: Failures, bad: int, count: int, old: Series | None, budget: float) -> tuple[Status, str, str | None]:
     worked = old is not None and bool(answered(old))
-    if bad == count >= CERTAIN:
+    if bad == count >= CERTAIN and (seen.word == "regressed" or not worked):
         return "regressed" if worked else "broken", "every timed request failed", None
     if seen.word == "regressed":
         return "regressed", f"more timed requests failed than before (exact p of one look = {seen.p:.2g})", None

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 from bot.judge import failing, location, rates, sequential
-from bot.judge.basis import SUITE, Basis
-from bot.judge.policy import Policy
+from bot.judge.basis import Basis
+from bot.judge.policy import SUITE, Policy
 from bot.judge.suite import Settled
 from bot.judge.weighing import POWER, REMARKED, SPOILT, Weighed, spoilt
 from bot.model import Comparison, Finding, Observation, Odds, Series, Severity, Status, six

@@ -15,6 +15,10 @@ FAILURES = 0.02
 FLOOR = 0.001
 OWN_NAMES = ("deploy", "rollout", "drill", "rollback", "baseline", "runner")
 """What the bot observes of its own acts; no probe of a spec may be called so."""
+SUITE = "suite"
+"""The probe that findings on all series together are of."""
+TAKEN = (*OWN_NAMES, SUITE)
+"""The names that no probe may have: a waiver or a reader could not tell its findings from those."""
 
 
 def parse_share(text: object) -> float:
@@ -118,9 +122,9 @@ class Policy(BaseModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        for name in OWN_NAMES:
+        for name in TAKEN:
             if name in self.probes:
-                raise ValueError(f"a probe cannot be called {name!r}: the bot's own observation is; give it another")
+                raise ValueError(f"a probe cannot be called {name!r}: findings of our own are; give it another")
         budgets = {DEFAULT: BUDGET, **self.budget}
         for key, share in budgets.items():
             if share <= self.margin:

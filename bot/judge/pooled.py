@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from bot.judge import rates
 from bot.judge.pairing import Key, Rounds, alone, rows, tried
 from bot.judge.policy import FAILURES, Policy
-from bot.judge.suite import blocks
+from bot.judge.suite import failures_block
 from bot.judge.weighing import ALONE, PEEKED, Errors, failures
 from bot.model import Series, SeriesKey
 
@@ -80,7 +80,7 @@ def pool(policy: Policy, members: Mapping[SeriesKey, Member], error: Errors, tod
     known: dict[SeriesKey, Member] = {}
     clean: list[SeriesKey] = []
     for key, each in members.items():
-        if key[0] not in policy.probes or policy.failures_named(*key) or not blocks(policy, key, today):
+        if key[0] not in policy.probes or policy.failures_named(*key) or not failures_block(policy, key, today):
             continue
         own = failures(policy, key[0], each.new, each.old, each.rounds, error).word
         if own != "regressed":
@@ -90,10 +90,14 @@ def pool(policy: Policy, members: Mapping[SeriesKey, Member], error: Errors, tod
         return None
     probes = _probes(known)
     worse = sum(len(each.against) + each.unseen for each in probes.values())
-    better, count = sum(len(each.better) for each in probes.values()), sum(each.tried for each in probes.values())
+    # what one probe has mended makes no room for what another one has broken
+    better = sum(min(len(each.better), len(each.against) + each.unseen) for each in probes.values())
+    count = sum(each.tried for each in probes.values())
     bound = error.fine / PEEKED
     most = rates.grown(better, worse, count, bound)
-    least = {key[0]: probes[key[0]].tried for key in clean}
+    least: dict[str, int] = {}
+    for key in clean:
+        least[key[0]] = min(_rounds(known[key]).tried, least.get(key[0], MOST_ROUNDS))
     enough = fewest(ALONE, error)
     thin = tuple(name for name, have in least.items() if have < enough)
     word: Literal["regressed", "fine", "open"] = "fine" if most <= FAILURES and not thin else "open"
@@ -137,21 +141,28 @@ def _probes(members: Mapping[SeriesKey, Member]) -> dict[str, _Probe]:
 
 def _passages(members: list[Member]) -> _Probe:
     """What the series of one probe have in common: rounds, of which any may have failed in any of them."""
-    seen = [each.rounds for each in members if each.rounds is not None]
-    by_itself = [alone(each.new) for each in members if each.rounds is None]
+    every = [_rounds(each) for each in members]
+    seen = [rounds for each, rounds in zip(members, every, strict=True) if each.rounds is not None]
+    by_itself = [rounds for each, rounds in zip(members, every, strict=True) if each.rounds is None]
     against = frozenset(key for each in seen for key in each.against)
-    unseen = {key for each in (*seen, *by_itself) for key in each.unseen_in}
+    unseen = {key for each in every for key in each.unseen_in}
     unseen |= {key for each in by_itself for key in each.against}
-    nowhere = max(each.worse - len(each.against) for each in (*seen, *by_itself))  # failures of no round
+    nowhere = max(each.worse - len(each.against) for each in every)  # failures of no round
+    most = max(each.tried for each in every)
+    short = most - min(each.tried for each in every)  # a round of which one of them knows nothing may have failed in it
     return _Probe(
         against,
         frozenset(key for each in seen for key in each.better_in) - against - unseen,
-        unseen=len(unseen - against) + nowhere,
-        tried=max(each.tried for each in (*seen, *by_itself)),
+        unseen=min(most, len(unseen - against) + nowhere + short),
+        tried=most,
         failed=_failed([each.new for each in members]),
         failed_before=_failed([each.old for each in members if each.old is not None]),
         tried_before=max(tried(each.old) if each.old is not None else 0 for each in members),
     )
+
+
+def _rounds(member: Member) -> Rounds:
+    return alone(member.new) if member.rounds is None else member.rounds
 
 
 def _failed(side: list[Series]) -> int:

@@ -16,7 +16,7 @@ from bot.judge.together import Together
 from bot.judge.track import EARLY, Track
 from bot.judge.waiving import is_beyond
 from bot.judge.weighing import Errors, Limits, Weighed, errors
-from bot.model import Carried, Extent, Series, SeriesKey, six
+from bot.model import Carried, Extent, Series, SeriesKey, Waiver, six
 
 WIDEST = 2.0
 """How many margins wide a series' own limit may be for it to be weighed together with others."""
@@ -48,17 +48,30 @@ def blocks(policy: Policy, key: SeriesKey, today: str = "", seen: Weighed | None
     What was accepted by comment covers only what is no worse than it was then; `seen` is where the series lies, if that
     is known. Where it is not, it is taken for covered: a session that goes on for longer loses nothing.
     """
-    expected = policy.probes.get(key[0])
-    if expected is not None and expected.severity not in BLOCKING:
+    if not _is_severe(policy, key):
         return False
     name = f"{key[0]}/{key[1]}"
-    held = [each for each in policy.waivers if each.until is None or each.until >= today]
-    held = [each for each in held if each.finding in (name, f"{name} failures", f"{name} tail")]
+    held = [each for each in _held(policy, today) if each.finding in (name, f"{name} failures", f"{name} tail")]
     if not held:
         return True
     if seen is None or seen.word != "regressed":
         return False
     return all(each.finding == name and each.extent is not None and _is_beyond(each.extent, seen) for each in held)
+
+
+def failures_block(policy: Policy, key: SeriesKey, today: str = "") -> bool:
+    """The same of its failures: a waiver of how slow it is, or how long its tail, says nothing of them."""
+    name = f"{key[0]}/{key[1]} failures"
+    return _is_severe(policy, key) and not any(each.finding == name for each in _held(policy, today))
+
+
+def _is_severe(policy: Policy, key: SeriesKey) -> bool:
+    expected = policy.probes.get(key[0])
+    return expected is None or expected.severity in BLOCKING
+
+
+def _held(policy: Policy, today: str) -> list[Waiver]:
+    return [each for each in policy.waivers if each.until is None or each.until >= today]
 
 
 def _is_beyond(known: Extent, seen: Weighed) -> bool:

@@ -96,8 +96,8 @@ def with_accepted(policy: Policy, accepted: Sequence[Waiver], baseline: Run | No
 
 
 def waived(finding: Finding, waivers: Sequence[Waiver], baseline: Run | None) -> Finding:
-    """The finding with its waiver. What the bot saw of its own acts is not for waiving."""
-    if finding.probe in OWN_NAMES and finding.status in BAD:
+    """The finding with its waiver. What the bot saw of its own acts is not for waiving, nor that it lost the baseline."""
+    if finding.probe in OWN_NAMES and finding.status in (*BAD, "not measured"):
         return finding
     found = next((each for each in waivers if covers(each, finding, baseline)), None)
     return finding.model_copy(update={"waiver": found}) if found else finding

@@ -6,7 +6,7 @@ from bot.judge import sequential
 from bot.judge.pairing import Rounds, answered, join
 from bot.judge.policy import Policy
 from bot.judge.pooled import Member, pool
-from bot.judge.suite import Settled, Suite, blocks
+from bot.judge.suite import Settled, Suite, blocks, failures_block
 from bot.judge.weighing import SPOILT, Errors, errors, failures, spoilt
 from bot.model import Carried, Progress, Series, SeriesKey, Watch
 
@@ -51,20 +51,16 @@ class _Session:
         together = pool(self._policy, self._members, error, self._today)
         waiting = together.series if together is not None and together.most_is_open else ()
         thin = together.thin if together is not None else ()
-        self._decided |= {
-            key
-            for key, word in words.items()
-            if word == "regressed" or (word == "fine" and key not in waiting and key[0] not in thin)
-        }
+        blocking = {key for key, word in words.items() if word == "regressed" and self._blocks(key, error, settled)}
+        # one whose times have regressed, and block nothing, still owes what the failures of all take
+        owing = {key for key in words if key in waiting or key[0] in thin}
+        self._decided |= blocking | {key for key, word in words.items() if word != "open" and key not in owing}
         slower = settled.together if settled is not None else None
         stop = slower is not None and blocks(self._policy, SUITE, self._today, slower)
         more_fail = together is not None and together.word == "regressed"
         stop = stop or (more_fail and blocks(self._policy, FAILING, self._today))
-        stop = stop or any(
-            word == "regressed" and blocks(self._policy, key, self._today, settled.middle.get(key) if settled else None)
-            for key, word in words.items()
-        )
-        return Progress(frozenset(self._decided), stop or all(key in self._decided for key in candidate))
+        stop = stop or bool(blocking) or all(key in self._decided for key in candidate)
+        return Progress(frozenset(self._decided), stop)
 
     def _take(self, key: SeriesKey, new: Series, old: Series | None) -> None:
         """What failed is counted after every round; the times wait for their next look."""
@@ -92,12 +88,21 @@ class _Session:
         return "open" if "open" in words or spoilt(member.rounds) > SPOILT else "fine"
 
     def _word(self, key: SeriesKey, error: Errors) -> str:
-        member = self._members[key]
-        failing = failures(self._policy, key[0], member.new, member.old, member.rounds, error).word
-        words = {failing, self._times.get(key, "open")}
+        words = {self._failing(key, error), self._times.get(key, "open")}
         if "regressed" in words:
             return "regressed"
         return "open" if "open" in words else "fine"
+
+    def _blocks(self, key: SeriesKey, error: Errors, settled: Settled | None) -> bool:
+        """Whether what has regressed of it, its failures or its times, is not waived."""
+        if self._failing(key, error) == "regressed" and failures_block(self._policy, key, self._today):
+            return True
+        seen = settled.middle.get(key) if settled else None
+        return self._times.get(key) == "regressed" and blocks(self._policy, key, self._today, seen)
+
+    def _failing(self, key: SeriesKey, error: Errors) -> str:
+        member = self._members[key]
+        return failures(self._policy, key[0], member.new, member.old, member.rounds, error).word
 
     def _wait(self, key: SeriesKey, new: Series, rounds: Rounds) -> None:
         """Ask again at the next look."""

@@ -12,7 +12,7 @@ from bot.model import Odds, Series
 FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
 """The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
 CERTAIN = 3
-"""Failures without one success that are no chance, where the baseline succeeds."""
+"""Failures without one success that are no chance, where the baseline has succeeded as often without one failure."""
 ALONE = 0.10
 """The share of failures that one series of a suite may hide at most, while all together are shown to have fewer."""
 REMARKED, SPOILT = 0.25, 0.75
@@ -156,8 +156,8 @@ def failures(
     count, before = tried(new), tried(old) if old else 0
     bad, bad_before = failed(new), failed(old) if old else 0
     lost = rounds.unseen if rounds is not None and rounds.tried else missing(new)
-    named = policy.failures_named(probe, new.id)
-    if not bad and not lost and not named:
+    twice = rounds.worse if rounds is not None else 0  # a round that is there twice has failed, in whatever row
+    if not (bad or lost or twice or policy.failures_named(probe, new.id)):
         return Failures("none", 1.0, 0.0)
     if old is None or not before:
         shown, p, most = False, 1.0, rates.at_most(bad + lost, count + lost, error.fine / PEEKED)
@@ -170,6 +170,6 @@ def failures(
         shown = p <= error.failing_each
         half = error.fine / 2
         most = rates.at_most(bad + lost, count + lost, half) - rates.at_least(bad_before, before, half)
-    if shown or (bad == count >= CERTAIN and bad_before < before):
+    if shown or (bad == count >= CERTAIN and before >= CERTAIN and not bad_before):
         return Failures("regressed", p, most)
     return Failures("fine" if most <= policy.failures_for(probe, new.id) else "open", p, most)

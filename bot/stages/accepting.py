@@ -1,11 +1,13 @@
 """What a maintainer accepts: one finding of a stored proof, as bad as it is; the verdict is then judged again from it."""
 
 import asyncio
+import dataclasses
 import difflib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from bot.baseline.telling import together
 from bot.composing import now
 from bot.github.chat import Command
 from bot.github.said import Said
@@ -23,6 +25,18 @@ class Accepted(NamedTuple):
 
     finding: Finding
     candidate: Run
+
+
+def with_kept(contents: Contents, last: Run | None) -> Contents:
+    """The proof with what else was accepted of its run by now: the proof with that may not have been uploaded (yet)."""
+    run = contents.candidate
+    if last is None or (last.subject.commit, last.finished) != (run.subject.commit, run.finished):
+        return contents
+    known = run.model_copy(update={"accepted": together(run.accepted, last.accepted)})
+    if known.accepted == run.accepted:
+        return contents
+    verdict = judge(known, contents.baseline, contents.spec.policy, contents.spec.digest)
+    return dataclasses.replace(contents, candidate=known, verdict=verdict)
 
 
 def accepted(contents: Contents, command: Command, said: Said) -> Accepted:
@@ -56,11 +70,18 @@ def accepted(contents: Contents, command: Command, said: Said) -> Accepted:
     return Accepted(found, contents.candidate.model_copy(update={"accepted": (*others, new)}))
 
 
-def judged_again(ground: Ground, contents: Contents, candidate: Run, *, newest: bool) -> Outcome:
+def judged_again(
+    ground: Ground,
+    contents: Contents,
+    candidate: Run,
+    *,
+    newest: bool,
+    issues: Callable[[], tuple[int, ...]] = tuple,
+) -> Outcome:
     """Judge the stored runs again, and leave what a pass leaves: reports, a new proof, and the run in the store.
 
     By the proof's own spec: the one that is checked out may be another by now. A run that is not the `newest` is not
-    kept: a newer one is what the next is compared with.
+    kept: a newer one is what the next is compared with. `issues` are those that a stable verdict closes.
 
     Raises:
         UsageError: the results cannot be written.
@@ -81,6 +102,7 @@ def judged_again(ground: Ground, contents: Contents, candidate: Run, *, newest: 
         store=ground.store(),
         vantage=candidate.vantage,
         workflow_run=ground.environment.run_url,
+        issues=issues,
     )
     return asyncio.run(keep(request, verdict, candidate, contents.baseline, (), stored=newest))
 

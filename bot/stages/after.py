@@ -9,6 +9,7 @@ from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
+from bot.github.turn import Turn
 from bot.model.errors import STABLE, DeployError
 from bot.stages.saying import say
 
@@ -16,6 +17,10 @@ from bot.stages.saying import say
 def after(environment: Environment) -> int:
     """Recover the deployment, and close the gate if it is still open."""
     saved = environment.saved
+    if "owed" in saved:
+        publisher = _publisher(environment)
+        publisher.pay(saved["owed"], saved.get("status", ""))
+        _say_what_failed(publisher)
     if "begun" not in saved or "done" in saved:
         return STABLE
     from bot.recovering import recover
@@ -28,18 +33,30 @@ def after(environment: Environment) -> int:
     except DeployError as error:
         say(str(error))
     if saved.get("publish") == "true":
-        kind = Publisher if saved.get("comments") == "true" else GateAlone
-        publisher = kind(
-            Client(environment.api_url, environment.token, environment.repository, patience=30.0),
-            Activity(saved["commit"], "it was stopped"),
-            saved["commit"],
-            saved["service"],
-            saved["environment"],
-            environment.run_url,
-        )
+        publisher = _publisher(environment)
         publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
         publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
         publisher.abandon("The job was stopped before there was a verdict")
-        for line in (*publisher.done.denied, *publisher.done.failed):
-            say(line)
+        _say_what_failed(publisher)
     return STABLE
+
+
+def _publisher(environment: Environment) -> Publisher:
+    saved = environment.saved
+    kind = Publisher if saved.get("comments") == "true" else GateAlone
+    publisher = kind(
+        Client(environment.api_url, environment.token, environment.repository, patience=30.0),
+        Activity(saved["commit"], "it was stopped"),
+        saved["commit"],
+        saved["service"],
+        saved["environment"],
+        environment.run_url,
+    )
+    if saved.get("turn", "").isdigit():
+        publisher.turn = Turn("", int(saved["turn"]))  # the number alone says which runs began later
+    return publisher
+
+
+def _say_what_failed(publisher: Publisher) -> None:
+    for line in (*publisher.done.denied, *publisher.done.failed):
+        say(line)

@@ -1,5 +1,6 @@
 """What each command of a comment does, and the words in which it is answered."""
 
+import copy
 import dataclasses
 import difflib
 import re
@@ -21,7 +22,7 @@ from bot.outcome import EXIT_CODES
 from bot.proof import Contents
 from bot.safety.escape import Markdown, code_span, prose, sentence
 from bot.safety.redact import Redactor
-from bot.stages.accepting import accepted, judged_again
+from bot.stages.accepting import accepted, judged_again, with_kept
 from bot.stages.ground import Ground
 from bot.stages.proving import FULL_SHA, Proof
 
@@ -121,13 +122,18 @@ class Answering:
         ground = self._bound_ground()
         contents, _ = self._proof()
         reason = ground.redactor.text(asked.reason)
-        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
         last = ground.store().last()
+        contents = with_kept(contents, last)
+        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
         newest = (last.subject.commit if last else self.environment.sha) == ground.commit
         newest = newest and (last is None or last.finished <= candidate.finished)
-        outcome = judged_again(ground, contents, candidate, newest=newest)
+        again = copy.copy(ground)
+        again.asked = dataclasses.replace(ground.asked, kind="judge")
+        judged = Proof(again)
+        issues = judged.publisher.closes if judged.publisher else tuple
+        outcome = judged_again(ground, contents, candidate, newest=newest, issues=issues)
         self.told = self._made_here = True
-        code = Proof(ground).tell(outcome)
+        code = judged.tell(outcome)
         if code == EXIT_CODES[outcome.verdict.verdict]:
             code = STABLE  # what was asked for was done, whatever the verdict is
         until = f" until {asked.until}" if asked.until else ""

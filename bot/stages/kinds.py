@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.baseline.store import Store
 from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
+from bot.github.gate import ELSEWHERE
 from bot.model import Mark, Run
 from bot.safety.escape import prose
 from bot.spec import Spec
@@ -24,7 +25,7 @@ PROBED = "Somebody else deployed this: it was only probed, and nothing was rolle
 NOTES: dict[Kind, tuple[str, str]] = {
     "rehearse": ("before the merge", REHEARSED),
     "refresh": ("refresh", REFRESHED),
-    "probe": ("deployed elsewhere", PROBED),
+    "probe": (ELSEWHERE, PROBED),
 }
 """In a few words, and in a sentence or two."""
 

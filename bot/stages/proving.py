@@ -10,6 +10,7 @@ from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
 from bot.github.event import Activity
+from bot.github.gate import STATES
 from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
@@ -48,10 +49,15 @@ class Proof:
         """
         self.ground.mask_secrets()
         say(f"Proving {self.ground.commit}: {self.ground.asked.reason}.")
-        self._save(begun="true", state=str((self.ground.out / "state").resolve()))
+        # an earlier command of the same comment may be done already, and this one is not
+        self._save(
+            begun="true", done="", check="", deployment="", turn="", state=str((self.ground.out / "state").resolve())
+        )
         if self.publisher:
             self.publisher.begin()
-            self._save(check=str(self.publisher.check or ""), deployment=str(self.publisher.deployment or ""))
+            opened = {"check": self.publisher.check, "deployment": self.publisher.deployment}
+            opened["turn"] = self.publisher.turn.number if self.publisher.turn else None
+            self._save(**{name: str(number or "") for name, number in opened.items()})
         try:
             make_room(self.ground.out)
             outcome = until_signalled(pipeline.run(self._request(), say))
@@ -74,12 +80,15 @@ class Proof:
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
         if self.publisher:
             try:
-                lapsed = lapses(outcome.candidate.closed, verdict)
+                # what was seen is not new where it is judged again: issues were reopened then, and may be closed since
+                judges = self.ground.asked.kind == "judge"
+                lapsed = {} if judges else lapses(outcome.candidate.closed, verdict)
                 publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
-            self._save(done="true")  # from here on a job that is killed has its verdict, and nothing to give up
+            # from here on a job that is killed has its verdict, and nothing to give up
+            self._save(done="true", **self._owed(outcome))
         if self.ground.artifacts and self.environment.runtime_token:
             try:
                 self.ground.artifacts.upload(self.ground.proof_name(), outcome.proof.read_bytes())
@@ -90,6 +99,13 @@ class Proof:
             say(line)
         commands.assign(self.environment.output, self._outputs(outcome, publication, code))
         return code
+
+    def _owed(self, outcome: Outcome) -> dict[str, str]:
+        """The final status, for the stage after the job, where GitHub would not take it."""
+        if self.publisher is None or not self.publisher.done.owed:
+            return {"owed": "", "status": ""}
+        texts = self._texts(outcome)
+        return {"owed": STATES[texts.verdict], "status": texts.status}
 
     def _give_up(self, why: str, code: int) -> None:
         why = self.ground.redactor.text(why)

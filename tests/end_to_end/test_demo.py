@@ -33,10 +33,11 @@ def test_three_verdicts_the_comments_the_issue_and_the_proofs(tmp_path: Path) ->
     no_loss = rf"while traffic moved: {none_lost}; 20 of 20 sockets .*; all .* from chat-\w+\."
     assert re.fullmatch(rf"stable; issue #128 closed \(completed\); {no_loss}", told[1])
     back = r"rolled back to chat-\w+: 3 of 3 probes that failed hold again, restored in [\d.]+ m?s"
-    assert re.fullmatch(rf"unstable; issue #128 closed \(completed\); {back}; {no_loss}", told[2])
+    assert re.fullmatch(rf"unstable; issue #128 open \(reopened\); {back}; {no_loss}", told[2])
     assert "20 of 20 sockets stayed open" in told[2], "in shadow no user ever was on the candidate"
     places = re.findall(r"^----- comment on (.*) -----$", ended.stdout, re.MULTILINE)
-    assert places == ["#128", "#128 and on #129", "#131"]
+    assert places == ["#128", "#128 and on #129", "#128", "#131"]
+    assert "**Reopened:** this was closed on what" in ended.stdout
     third = ended.stdout[ended.stdout.index("comment on #131") :]
     for story in (
         r"\| ❌ \| sign-in: latency \| .* \| [×+][\d.]+( %)? \| [×+][\d.]+( %)? to [×+][\d.]+",

@@ -158,6 +158,8 @@ class _View:
             "state": "MERGED" if pull.merged else issue.state.upper(),
             "merged": pull.merged,
             "mergedAt": pull.merged_at,
+            "lastEditedAt": issue.edited_at,
+            "editor": lambda _: self._account(issue.edited_by) if issue.edited_by else None,
             "mergeCommit": merge
             and {
                 "id": f"C_{merge.sha[:20]}",

@@ -127,6 +127,8 @@ class Issue(Thing):
     labels: list[str] = Field(default_factory=list)
     assignees: list[str] = Field(default_factory=list)
     locked: bool = False
+    edited_at: str | None = None
+    edited_by: str | None = None
     created_at: str = Field(default_factory=now)
     updated_at: str = Field(default_factory=now)
     closed_at: str | None = None

@@ -33,7 +33,8 @@ from tests.github_stand_in.state import (
 
 KEYWORDS = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+"
-    r"(?:https?://[^\s/]+/(?P<site>[\w.-]+/[\w.-]+)/issues/(?P<there>\d+)|(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>\d+))",
+    r"(?:https?://[^\s/]+/(?P<site>[\w.-]+/[\w.-]+)/issues/(?P<there>[0-9]{1,9})\b"
+    r"|(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>[0-9]{1,9})\b)",
     re.IGNORECASE,
 )
 """GitHub's closing keywords; every issue needs its own (docs: linking a pull request to an issue)."""
@@ -173,6 +174,12 @@ class Repository(Thing):
         unique = dict.fromkeys(found)
         issues = [(each, self._world.issue(*each)) for each in unique]
         return [each for each, found in issues if found and not found.pull]
+
+    def edit(self, number: int, body: str, *, by: str, after: float = 60.0) -> None:
+        """Somebody changes the words of an issue or a pull request, so many seconds from now."""
+        issue = self.issues[number]
+        at = datetime.now(UTC) + timedelta(seconds=after)
+        issue.body, issue.edited_by, issue.edited_at = body, by, at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def merge(self, number: int, *, commit: str | None = None, by: str | None = None, squash: bool = False) -> str:
         """Merge a pull request as GitHub does: the merge commit's SHA. Linked issues close, unless that is off.

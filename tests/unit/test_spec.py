@@ -54,6 +54,7 @@ def test_a_good_spec_is_read() -> None:
         ("service: chat\n", "", "x.yml:1:1: the key 'service' is missing"),
         ("10%", "ten", "x.yml:9:27: judge.budget.latency:"),
         ("health:", "rollback:", "x.yml:8:3: 'rollback' cannot name a probe"),
+        ("health:", "suite:", "x.yml:8:3: 'suite' cannot name a probe"),
         ("${PW}", "${NOPE}", "x.yml:6:46: the environment has no NOPE"),
         ("service: chat", "service: chat\nservice: talk", "x.yml:3:1: the key 'service' is here twice"),
         ("judge: {budget", "judge: {probes: {}, budget", "x.yml:9:9: unknown key 'probes'"),

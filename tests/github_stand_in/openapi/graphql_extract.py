@@ -45,7 +45,7 @@ KEPT = {
         "Ref": "id name",
         "Commit": "id oid message url",
         "PullRequest": "id number title body url state merged mergedAt mergeCommit baseRefName headRefName headRefOid "
-        "isCrossRepository closed author repository comments closingIssuesReferences",
+        "isCrossRepository closed author editor lastEditedAt repository comments closingIssuesReferences",
         "Issue": "id number title body url state stateReason closed closedAt author repository comments "
         "closedByPullRequestsReferences",
         "PullRequestConnection": CONNECTION,

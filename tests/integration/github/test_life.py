@@ -96,7 +96,7 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
     )
     (again,) = home.comments_on(issue.number)
     assert again.id == shown.id
-    assert "**Reopened:**" in again.body
+    assert "**No longer proven:**" in again.body
     assert "`search` is broken or worse" in again.body
     assert "1 new. New: `search/status`." in again.body.replace("): 1 new", "1 new")
     assert [each.verdict for each in (verdict(fourth).since.last, *verdict(fourth).since.earlier)] == [  # type: ignore[union-attr]
@@ -129,6 +129,7 @@ def test_a_job_that_was_killed_has_its_deployment_record_closed(github: StandIn,
         "STATE_service": "shop",
         "STATE_environment": "test",
         "STATE_publish": "true",
+        "STATE_comments": "true",
     }
     assert job.run("post", **state).returncode == 0
     assert [each.state for each in home.deployments[made].statuses] == ["in_progress", "error"]

@@ -68,10 +68,14 @@ def test_an_issue_that_somebody_linked_by_hand_is_found(home: Repository, client
     assert links.find(client, home.merge(pull.number), None).issues == (1,)
 
 
-def test_more_issues_than_a_page_holds_are_all_found(home: Repository, client: Client) -> None:
+def test_more_issues_than_a_page_holds_are_all_counted_and_a_few_of_them_settled(
+    home: Repository, client: Client
+) -> None:
     numbers = [home.open_issue("another").number for _ in range(60)]
     pull = home.open_pull("Faster", "no keyword", linked=tuple(f"#{number}" for number in numbers))
-    assert links.find(client, home.merge(pull.number), None).issues == tuple(numbers)
+    given = links.find(client, home.merge(pull.number), None)
+    assert given.issues == tuple(numbers[:20])
+    assert given.left == ("40 more issues are left alone: a change settles 20 at most",)
 
 
 def test_an_issue_is_named_once_however_often_it_is_mentioned(

@@ -160,7 +160,7 @@ def test_an_issue_whose_proof_no_longer_holds_is_reopened_with_which_probe_and_w
     done = lapse(github, home, old.number)
     (comment,) = home.comments_on(old.number)
     assert (old.state, old.state_reason) == ("open", "reopened")
-    assert "**Reopened:**" in comment.body
+    assert "**No longer proven:**" in comment.body
     assert "`abc1234def56`" in comment.body
     assert f"`{home.branches['main'][:12]}` `login`, `search` are broken or worse" in comment.body
     assert comment.body.endswith("## it")
@@ -185,3 +185,69 @@ def test_a_lapse_of_an_issue_that_is_gone_or_became_something_else_is_said(githu
         assert any(f"#{number} is" in line for line in done.lines)
         assert done.failed == []
     assert (other.state, home.comments_on(other.number)) == ("open", [])
+
+
+def states(home: Repository, numbers: range) -> list[str]:
+    return [home.issues[number].state for number in numbers]
+
+
+@pytest.mark.parametrize("words", ["Proof: #1", "Fixes #1"])
+@pytest.mark.parametrize(
+    ("editor", "state"), [("mallory", "open"), ("reader", "open"), ("wim", "closed"), ("renovate[bot]", "closed")]
+)
+def test_whoever_may_not_write_names_no_issue_once_it_is_merged(
+    github: StandIn, home: Repository, words: str, editor: str, state: str
+) -> None:
+    github.world.user(editor)
+    home.collaborators |= {"wim": "write", "reader": "read"}
+    home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Nothing is named", login="mallory")
+    sha = home.merge(pull.number)
+    home.edit(pull.number, words, by=editor)
+
+    done = publish(github, home, sha)
+
+    assert states(home, range(1, 2)) == [state]
+    assert len(home.comments_on(1)) == (state == "closed")
+    assert any("was edited after it was merged" in line for line in done.lines) == (state == "open")
+    assert len(home.comments_on(pull.number)) == 1
+
+
+def test_words_that_were_changed_before_the_merge_count(github: StandIn, home: Repository) -> None:
+    home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Nothing is named", login="mallory")
+    home.edit(pull.number, "Proof: #1", by="mallory", after=-60)
+    publish(github, home, home.merge(pull.number))
+    assert states(home, range(1, 2)) == ["closed"]
+
+
+def test_where_nobody_can_tell_who_may_write_the_words_do_not_count(github: StandIn, home: Repository) -> None:
+    home.open_issue("It is slow")
+    sha = merged(home, "Nothing is named")
+    home.edit(2, "Proof: #1", by="wim")
+    github.fail("GET", "/permission$", status=403, body=DENIED)
+    publish(github, home, sha)
+    assert states(home, range(1, 2)) == ["open"]
+
+
+def test_one_change_settles_no_more_than_a_few_issues_and_the_gate_is_closed(github: StandIn, home: Repository) -> None:
+    for _ in range(150):
+        home.open_issue("another")
+    sha = merged(home, "Proof: " + ", ".join(f"#{number}" for number in range(1, 151)))
+
+    done = publish(github, home, sha)
+
+    assert states(home, range(1, 151)).count("closed") == 20
+    assert "130 more issues are left alone: a change settles 20 at most" in done.lines
+    assert home.statuses[-1].state == "success"
+
+
+@pytest.mark.parametrize("words", ["Proof: #{}", "Fixes #{}", "(#{})", "Fixes other/one#{}"])
+def test_a_number_that_is_none_keeps_no_verdict_back(github: StandIn, home: Repository, words: str) -> None:
+    sha = merged(home, words.format("9" * 5000))
+    publish(github, home, sha)
+    assert len(home.comments_on(1)) == 1
+
+    sha = home.commit(words.format("9" * 5000))
+    publish(github, home, sha)
+    assert home.statuses[-1].state == "success"

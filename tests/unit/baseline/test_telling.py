@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.baseline.telling import lapses, proving, told_by, with_closed, with_previous
+from bot.baseline.telling import lapses, proving, together, told_by, with_closed, with_previous, with_said
 from bot.judge import judge
 from bot.judge.policy import Expected, Policy
-from bot.model import Closed, Previous, Run, Told, Verdict
+from bot.model import Closed, Previous, Run, Told, Verdict, Waiver
 from bot.model.previous import MOST_FINDINGS, MOST_ISSUES, MOST_VERDICTS
 from tests.unit.samples import TIME, check, observation, run, subject
 
@@ -122,3 +122,36 @@ def test_a_number_that_is_none_is_no_run() -> None:
 def test_a_previous_needs_a_verdict() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Previous(told=())
+
+
+def waiver(finding: str, at: str, reason: str = "it is meant") -> Waiver:
+    return Waiver(finding=finding, by="ana", reason=reason, at=at)
+
+
+def test_what_was_accepted_while_a_run_was_made_is_kept_with_it() -> None:
+    known = waiver("search/http", "2020-01-01T00:00:00.000Z")
+    dropped = waiver("theme/http", "2020-01-01T00:00:00.000Z")
+    new = waiver("login/http", TIME)
+    candidate = seen().model_copy(update={"started": TIME, "accepted": (known,)})
+
+    kept_by_now = seen().model_copy(update={"accepted": (known, dropped, new)})
+
+    assert with_said(candidate, kept_by_now).accepted == (known, new), "what had expired before stays dropped"
+    assert with_said(candidate, None).accepted == (known,)
+
+
+def test_of_two_words_on_one_finding_the_later_counts_whoever_is_asked() -> None:
+    early, late = waiver("a/b", "2020-01-01T00:00:00.000Z"), waiver("a/b", "2020-01-02T00:00:00.000Z", "better")
+    other = waiver("c/d", "2020-01-01T00:00:00.000Z")
+    assert together((early, other), (late,)) == (other, late)
+    assert together((late,), (early, other)) == (late, other)
+
+
+def test_what_an_issue_was_closed_on_while_a_run_was_made_is_kept_with_it() -> None:
+    def proof(commit: str, at: str) -> Closed:
+        return Closed(commit=commit, finished=at, probes=("login",))
+
+    old, new, own = proof("1", "2020-01-01T00:00:00.000Z"), proof("2", TIME), proof("3", TIME)
+    candidate = seen().model_copy(update={"started": TIME, "closed": {"3": own}})
+    by_now = seen().model_copy(update={"closed": {"1": old, "2": new, "3": new}})
+    assert with_said(candidate, by_now).closed == {"2": new, "3": own}

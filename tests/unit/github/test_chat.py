@@ -1,6 +1,7 @@
 """Commands in comments: any text gives commands or none, and nothing that its author only shows is read."""
 
 import re
+import time
 
 import cmarkgfm
 import pytest
@@ -157,3 +158,11 @@ def test_what_is_read_is_what_a_reader_sees_as_the_authors_own_words(text: str) 
         bare = re.sub(rf"<{tag}\b(?:(?!<{tag}\b).)*?(?:</{tag}>|\Z)", "", bare, flags=re.DOTALL)
     read = [each for each in commands(text) if isinstance(each, Command) and each.name == "explain"]
     assert len(read) <= bare.count("/stability explain p")
+
+
+@pytest.mark.parametrize("piece", ["`a`\n", "``\n`", "<q></q>", "\\`", "~~~\n", "<!---->", "because "])
+def test_an_outsiders_longest_comment_is_read_at_once(piece: str) -> None:
+    """It is read before anybody is asked whether its author may talk at all."""
+    began = time.process_time()
+    commands(f"/stability explain p\n{piece * (65_000 // len(piece))}")
+    assert time.process_time() - began < 2

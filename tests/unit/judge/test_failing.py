@@ -91,3 +91,16 @@ def test_all_failing_says_so_whether_or_not_it_did_before() -> None:
     for old, word in ((fine, "regressed"), (nothing, "broken")):
         found = finding(verdict(*beside([nothing], [old]), policy(timed=True)), "health/latency failures")
         assert (found.status, found.reason) == (word, "every timed request failed")
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "status"),
+    [(5, 0, "regressed"), (5, 1, "not measured"), (5, 4, "not measured"), (5, 5, "broken"), (30, 1, "regressed")],
+)
+def test_all_failing_is_shown_by_few_rounds_only_where_none_failed_before(count: int, before: int, status: str) -> None:
+    """Where both sides fail half of the time, one of them fails five times running by chance; twenty probes always do."""
+    old = [None if index < before else value for index, value in enumerate(latencies(2, count))]
+    judged = verdict(*beside([timed([None] * count)], [timed(old)]), policy(timed=True))
+    found = finding(judged, "health/latency failures")
+    assert found.status == status
+    assert (found.remedy is not None) == (status == "not measured")

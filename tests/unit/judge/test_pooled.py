@@ -70,6 +70,9 @@ def test_a_failure_here_and_there_is_shown_over_all_though_no_series_shows_it() 
     assert {finding(judged, f"{name}/latency failures").status for name in NAMES} == {"not measured"}
     found = all_of(judged)
     assert (found.status, found.after, judged.verdict) == ("regressed", "20 of 1200", "unstable")
+    new = {(name, "latency"): series(steady(60, 1, failing[name])) for name in NAMES}
+    old = {(name, "latency"): series(steady(60, 2)) for name in NAMES}
+    assert watch(policy(*NAMES, timed=True))(new, old).stop
 
 
 def test_what_hits_all_probes_of_one_round_is_one_event() -> None:
@@ -95,11 +98,75 @@ def test_what_is_named_waived_or_minor_is_no_part_of_it() -> None:
     assert suite(60, names, failures={"latency": "10%"}).verdict == "stable"
     named = suite(230, names, failures={"a/latency": "10%"})
     assert all_of(named).after == "0 of 230"
-    waived = policy(*names, timed=True, waivers=(Waiver(finding="a/latency", by="ana", reason="known"),))
+    waived = policy(*names, timed=True, waivers=(Waiver(finding="a/latency failures", by="ana", reason="known"),))
     sides = [[timed(steady(230, seed), name) for name in names] for seed in (1, 2)]
     assert all_of(verdict(*beside(*sides), waived)).after == "0 of 230"
     minor = verdict(*beside(*sides), policy(*names, timed=True, severity="minor"))
     assert not [each for each in minor.findings if each.id == "suite/failures"]
+
+
+@pytest.mark.parametrize("name", ["health/latency", "health/latency tail"])
+def test_a_waiver_of_how_slow_it_is_says_nothing_of_its_failures(name: str) -> None:
+    """Else a probe that is waived to be slow would be green after twenty rounds, and a third of those that fail 5 %."""
+    waivers = (Waiver(finding=name, by="ana", reason="known to be slow"),)
+    assert suite(216, ("health",), waivers=waivers).verdict == "inconclusive"
+    assert all_of(suite(217, ("health",), waivers=waivers)).after == "0 of 217"
+    lone = Session(policy(timed=True, waivers=waivers), ("health",), 1, {})
+    assert (len(lone.rows[0]["health", "latency"]), lone.verdict.verdict) == (220, "stable")
+
+
+def test_a_probe_that_is_slower_as_was_accepted_is_measured_on_until_its_failures_are_shown() -> None:
+    by = policy("a", timed=True, waivers=(Waiver(finding="a/latency", by="ana", reason="known"),))
+    key, look = ("a", "latency"), watch(by)
+    for count in (20, 60, 210):
+        seen = look({key: series(latencies(1, count, ratio=2))}, {key: series(latencies(2, count))})
+        assert (seen.stop, key in seen.decided) == (False, False)
+    assert look({key: series(latencies(1, 220, ratio=2))}, {key: series(latencies(2, 220))}).stop
+
+
+def test_failures_of_a_series_that_is_waived_to_be_slow_end_the_session() -> None:
+    """The judge counts them against the candidate: nothing is gained by measuring on."""
+    by = policy("a", "b", timed=True, waivers=(Waiver(finding="a/latency", by="ana", reason="known"),))
+    new = {("a", "latency"): series([None] * 20), ("b", "latency"): series([*latencies(3, 20, noise=0.9)])}
+    old = {("a", "latency"): series([*latencies(2, 20)]), ("b", "latency"): series([*latencies(4, 20, noise=0.9)])}
+    assert watch(by)(new, old).stop
+
+
+def test_what_one_probe_has_mended_makes_no_room_for_what_another_one_hides() -> None:
+    """The baseline's `a` failed; `b`, which nobody has asked often enough, is lent nothing by that."""
+    for mended in (0, 8, 12):
+        new = [timed(steady(45, 1), "a"), timed(steady(45, 3), "b")]
+        old = [timed(steady(45, 2, set(range(0, 3 * mended, 3))), "a"), timed(steady(45, 4), "b")]
+        judged = verdict(*beside(new, old), policy("a", "b", timed=True))
+        assert (all_of(judged).status, judged.verdict) == ("not measured", "inconclusive"), mended
+
+
+@pytest.mark.parametrize("failing", [set(), {40, 50}])
+def test_a_step_is_lent_no_rounds_by_the_steps_beside_it(failing: set[int]) -> None:
+    """A step of which the last rounds are gone, with what failed in them, has few rounds and not its journey's many."""
+
+    def trip(seed: int, count: int) -> Observation:
+        parts = [series(steady(230, seed), id="duration"), series(steady(230, seed + 5, failing)[:count], id="step")]
+        return observation("trip", series=tuple(parts))
+
+    for count in (25, 100, 229):
+        judged = verdict(*beside([trip(1, count)], [trip(9, count)]), policy("trip", timed=True))
+        assert judged.verdict not in GREEN
+        assert all_of(judged).status == "not measured"
+
+
+def test_a_step_that_has_too_few_rounds_is_named_though_all_together_have_enough() -> None:
+    names = NAMES[1:]
+
+    def trip(seed: int, count: int) -> Observation:
+        parts = [series(steady(60, seed), id="duration"), series(steady(60, seed + 5)[:count], id="step")]
+        return observation("trip", series=tuple(parts))
+
+    for count, status in ((41, "not measured"), (60, "maintained")):
+        new, old = ([trip(seed, count), *(timed(steady(90, seed), name) for name in names)] for seed in (1, 9))
+        found = all_of(verdict(*beside(new, old), policy("trip", *names, timed=True)))
+        assert found.status == status
+        assert ("but trip may hide more than 10 %" in str(found.reason)) == (count == 41)
 
 
 def test_rounds_of_a_probe_that_the_spec_does_not_have_lend_nothing() -> None:
@@ -115,6 +182,8 @@ def test_a_first_run_shows_the_share_itself() -> None:
     whole = verdict(run(timed(steady(217))), None, policy(timed=True))
     assert (all_of(whole).status, whole.verdict) == ("new", "first run")
     assert "the share of failures is no more than 2 %" in str(all_of(whole).reason)
+    some = all_of(verdict(run(timed(steady(300, 1, {3, 90, 200}))), None, policy(timed=True)))
+    assert (some.status, some.after) == ("not measured", "3 of 300")
 
 
 def test_a_series_that_has_regressed_is_no_part_of_what_the_others_show() -> None:

@@ -63,7 +63,7 @@ def test_fewer_than_twenty_pairs_say_nothing(count: int) -> None:
 
 def test_a_timed_probe_without_samples_is_not_measured() -> None:
     for seen in (observation(), observation(series=(series([]),))):
-        judged = verdict(*beside([seen], [timed(latencies(1, 100))]), policy(timed=True))
+        judged = verdict(*beside([seen], [timed(latencies(1, 100))]), policy(timed=True, **FEW))
         assert judged.verdict == "inconclusive"
 
 
@@ -128,7 +128,7 @@ def test_the_budget_of_the_probe_goes_before_that_of_the_series() -> None:
 def test_a_stored_baseline_shows_a_ratio_and_decides_nothing() -> None:
     for ratio in (1.0, 5.0):
         runs = stored([timed(latencies(1, 100, ratio=ratio))], [timed(latencies(2, 100))])
-        judged = verdict(*runs, policy(timed=True))
+        judged = verdict(*runs, policy(timed=True, **FEW))
         found = finding(judged, "health/latency")
         assert (found.status, judged.verdict) == ("not measured", "inconclusive")
         assert found.comparison is not None
@@ -169,7 +169,7 @@ def ready(value: float | None) -> Observation:
 
 
 def test_one_sample_of_a_timed_probe_is_not_one_number() -> None:
-    judged = verdict(*beside([timed([40.0])], [timed([40.0])]), policy(timed=True))
+    judged = verdict(*beside([timed([40.0])], [timed([40.0])]), policy(timed=True, failures={"default": "99%"}))
     assert judged.verdict == "inconclusive"
 
 
@@ -187,8 +187,22 @@ def test_a_round_that_is_there_twice_pairs_with_nothing() -> None:
     slow, quick = latencies(1, 60, ratio=2), latencies(3, 60)
     rows = tuple((index, value, 0, True) for values in (slow, quick) for index, value in enumerate(values))
     new = observation(series=(series([]).model_copy(update={"samples": rows}),))
-    judged = verdict(*beside([new], [timed(latencies(2, 60))]), policy(timed=True))
-    assert judged.verdict == "inconclusive"
+    judged = verdict(*beside([new], [timed(latencies(2, 60))]), policy(timed=True, **FEW))
+    assert finding(judged, "health/latency").status == "not measured"
+    assert judged.verdict not in GREEN
+
+
+def test_a_round_that_is_there_twice_has_failed() -> None:
+    """Five such rounds of sixty are too many for a series by itself, however many others there are beside it."""
+    names = tuple("abcdefghijklmnopqrst")
+    new, old = ([timed(latencies(seed + i, 60, noise=0.02), n) for i, n in enumerate(names)] for seed in (1, 50))
+    assert verdict(*beside(new, old), policy(*names, timed=True)).verdict == "stable"
+    first = new[0].series[0]
+    again = first.model_copy(update={"samples": (*first.samples, *first.samples[10:15])})
+    new[0] = new[0].model_copy(update={"series": (again,)})
+    judged = verdict(*beside(new, old), policy(*names, timed=True))
+    assert finding(judged, "a/latency failures").status == "not measured"
+    assert judged.verdict not in GREEN
 
 
 def test_rounds_of_two_shards_are_two_rounds() -> None:
@@ -265,4 +279,4 @@ def test_every_number_has_six_digits() -> None:
 def test_green_needs_every_series() -> None:
     good, bad = timed(latencies(1, 100), "a"), timed(latencies(3, 10), "b")
     old = [timed(latencies(2, 100), "a"), timed(latencies(4, 10), "b")]
-    assert verdict(*beside([good, bad], old), policy("a", "b", timed=True)).verdict not in GREEN
+    assert verdict(*beside([good, bad], old), policy("a", "b", timed=True, **FEW)).verdict not in GREEN

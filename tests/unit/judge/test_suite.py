@@ -9,7 +9,7 @@ import pytest
 from bot.judge.policy import Policy
 from bot.model import Finding, Observation, Run, Series, Verdict, Waiver
 from bot.report.words import would_have_seen
-from tests.unit.judge.cases import GREEN, beside, expected, finding, latencies, policy, stored, timed, verdict
+from tests.unit.judge.cases import FEW, GREEN, beside, expected, finding, latencies, policy, stored, timed, verdict
 from tests.unit.samples import observation, run, series
 
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -174,7 +174,7 @@ def test_a_throughput_that_drops_to_nothing_is_not_fine() -> None:
     fast = [1 / value for value in latencies(1, 30, noise=0.3)] + [0.0] * 170
     old = [1 / value for value in latencies(2, 200, noise=0.3)]
     changes: dict[str, Any] = {"unit": "1/s", "better": "higher"}
-    judged = verdict(*beside([timed(fast, **changes)], [timed(old, **changes)]), policy(timed=True))
+    judged = verdict(*beside([timed(fast, **changes)], [timed(old, **changes)]), policy(timed=True, **FEW))
     assert judged.verdict not in GREEN
 
 
@@ -203,7 +203,7 @@ def test_the_shards_of_a_series_take_turns() -> None:
 
 def test_two_series_of_one_name_are_none() -> None:
     slow, fine = timed(latencies(1, 100, ratio=3)).series[0], timed(latencies(2, 100)).series[0]
-    judged = verdict(*beside([observation(series=(slow, fine))], [timed(latencies(3, 100))]), policy(timed=True))
+    judged = verdict(*beside([observation(series=(slow, fine))], [timed(latencies(3, 100))]), policy(timed=True, **FEW))
     assert judged.verdict not in GREEN
     assert finding(judged, "health/latency").status == "not measured"
 
@@ -236,7 +236,7 @@ def test_a_minor_regression_is_no_reason_for_what_is_open() -> None:
 
 
 def test_where_nothing_can_be_vouched_for_nothing_is_green_and_the_machine_is_named() -> None:
-    judged = verdict(*vouched(set(range(95))), policy(timed=True))
+    judged = verdict(*vouched(set(range(95))), policy(timed=True, **FEW))
     found = finding(judged, "health/latency")
     assert judged.verdict not in GREEN
     assert found.status == "not measured"
@@ -256,7 +256,7 @@ def test_what_is_left_when_most_rounds_were_spoilt_is_not_fine() -> None:
     """The others are those in which the machine happened to be quick, and no sample of all."""
     new, old = steady_sides(400)
     late = {number for number in range(400) if number % 5}
-    judged = verdict(*beside([spoilt(new, late)], [spoilt(old, set())]), policy(timed=True))
+    judged = verdict(*beside([spoilt(new, late)], [spoilt(old, set())]), policy(timed=True, **FEW))
     found = finding(judged, "health/latency")
     assert (found.status, judged.verdict) == ("not measured", "inconclusive")
     assert "320 of 400 rounds cannot be vouched for" in str(found.reason)

@@ -10,10 +10,10 @@ from bot.judge.suite import Suite, blocks
 from bot.judge.waiving import covers
 from bot.judge.weighing import errors
 from bot.model import Finding, Observation, Run, Verdict, Waiver
-from tests.unit.judge.cases import beside, finding, latencies, policy, timed, verdict
+from tests.unit.judge.cases import FEW, beside, finding, latencies, policy, timed, verdict
 from tests.unit.samples import check, observation, run, subject
 
-COUNT = 200
+COUNT = 220
 
 
 def accepting(judged: Verdict, baseline: Run | None, *names: str, until: str | None = None) -> tuple[Waiver, ...]:
@@ -101,7 +101,7 @@ def test_measuring_goes_on_beside_what_is_covered_and_stops_at_what_is_worse(lat
     (waiver,) = accepted_at(1.3)
     other = latencies(9, COUNT, noise=0.6), latencies(10, COUNT, noise=0.6)
     candidate, baseline = slower(later, seed=2)
-    by = with_accepted(policy("health", "other", timed=True, rounds=COUNT), (waiver,), baseline)
+    by = with_accepted(policy("health", "other", timed=True, rounds=COUNT, **FEW), (waiver,), baseline)
     new = {("health", "latency"): candidate.observations[0].series[0], ("other", "latency"): timed(other[0]).series[0]}
     old = {("health", "latency"): baseline.observations[0].series[0], ("other", "latency"): timed(other[1]).series[0]}
 
@@ -224,6 +224,20 @@ def test_a_waiver_never_makes_green_what_is_not_measured_by_now() -> None:
     assert verdict(lost, run(subject=subject("chat-1"))).verdict == "inconclusive"
 
 
+def test_a_series_that_was_accepted_and_is_open_by_now_is_not_covered() -> None:
+    """Its ratio is no worse than what was accepted; but nobody knows, and an acceptance is of what was known."""
+    candidate, baseline = slower(1.3, accepted=accepted_at(1.3))
+    noisy = timed(latencies(11, COUNT, noise=1.0)), timed(latencies(12, COUNT, noise=1.0))
+    candidate = candidate.model_copy(update={"observations": (noisy[0],)})
+    baseline = baseline.model_copy(update={"observations": (noisy[1],)})
+    judged = verdict(candidate, baseline, rules())
+    found = finding(judged, "health/latency")
+    assert (found.status, found.waiver, judged.verdict) == ("not measured", None, "inconclusive")
+    assert found.comparison is not None
+    assert found.comparison.ratio is not None
+    assert found.comparison.ratio < 1.25
+
+
 def test_what_was_rolled_back_is_not_called_stable_when_all_of_it_is_accepted() -> None:
     back = observation("rollback", kind="rollback", checks=(check("previous revision serves"), check("health")))
     judged = verdict(run(failing(), back, accepted=accepted_check()), run(subject=subject("chat-1")))
@@ -236,3 +250,22 @@ def test_a_run_without_anything_accepted_keeps_its_bytes() -> None:
     (waiver,) = accepted_check()
     with_one = run(accepted=(waiver,))
     assert Run.from_json(with_one.to_json()) == with_one
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "word"),
+    [
+        (observation("deploy", kind="deploy", checks=(check("ready", ok=False),)), "deploy/ready", "unstable"),
+        (observation("rollback", kind="rollback", checks=(check("serves", ok=False),)), "rollback/serves", "unstable"),
+        (
+            observation("baseline", kind="baseline", state="not measured", reason="it cannot be read", checks=()),
+            "baseline/probe",
+            "inconclusive",
+        ),
+    ],
+)
+def test_no_waiver_of_the_spec_covers_the_bots_own_acts(own: Observation, name: str, word: str) -> None:
+    waivers = (Waiver(finding=name, by="ana", reason="known"),)
+    judged = judge(run(observation(), own), None, policy().model_copy(update={"waivers": waivers}), "sha256:0")
+    assert finding(judged, name).waiver is None
+    assert judged.verdict == word
