@@ -45,10 +45,11 @@ class Backends:
         """The address whose turn it is: host and port.
 
         Raises:
-            ValueError: none is named, or a line names none.
+            ValueError: none is named, or what is named is none.
         """
-        lines = (line.partition(" ") for line in text.split("\n"))
-        shares = {_address(each): int(share or 100) for each, _, share in lines}
+        shares = {
+            _address(each): int(share or 100) for each, _, share in (line.partition(" ") for line in text.split("\n"))
+        }
         self._owed = {each: self._owed.get(each, 0) + share for each, share in shares.items()}
         chosen = max(self._owed, key=lambda each: self._owed[each])
         self._owed[chosen] -= sum(shares.values())

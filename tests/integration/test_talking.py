@@ -338,7 +338,7 @@ def test_what_has_expired_is_dropped_and_said(broken: tuple[Scene, int], capsys:
     scene, number = broken
     today = datetime.now(UTC).date().isoformat()
     scene.say(f"/stability accept cart because it is meant until {today}", number)
-    scene.monkeypatch.setattr("bot.pipeline.now", lambda: f"{TOMORROW}T12:00:00.000Z")
+    scene.monkeypatch.setattr("bot.composing.now", lambda: f"{TOMORROW}T12:00:00.000Z")
     scene.merged("Same")
 
     assert scene.prove() == "unstable"

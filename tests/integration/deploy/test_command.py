@@ -162,7 +162,7 @@ def _printing(text: str) -> str:
             "`url` printed a `public` that cannot be used",
         ),
         ({"deploy": "/no/such/tool {commit}"}, "`deploy` cannot be started: No such file or directory: /no/such/tool"),
-        ({"deploy": "sleep 30", "within": "200ms"}, "`deploy` took longer than 200 ms, and was stopped"),
+        ({"deploy": "sleep 60", "within": "2s"}, "`deploy` took longer than 2 s, and was stopped"),
         ({"describe": "echo {percent}"}, "`describe` asks for {percent}, and that is not known here"),
     ],
 )
