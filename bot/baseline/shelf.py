@@ -21,7 +21,8 @@ FAILURES = (FormatError, WorkError, OSError)
 class Shelf(ABC):
     """The choice, over what a store can do: read runs and marks, and keep them.
 
-    `expected` is the digest of the run that the last successful deployment was proven by, where somebody knows it.
+    `expected` is the digest of the run that the last successful deployment was proven by, where somebody knows it. That
+    one is given, or a newer good one of the same commit, which a refresh has left: no other commit was deployed since.
     """
 
     service: str
@@ -137,8 +138,10 @@ class Shelf(ABC):
         if self.expected is None or reference == LAST:
             return good[0], invalid
         if (meant := next((each for each in good if _digest(each) == self.expected), None)) is not None:
-            return meant, invalid
-        remarks.append("the run that the last successful deployment was proven by is not kept here any more")
+            same = (each for each in good if each.subject.commit is not None and each.name == meant.name)
+            return next(same, meant), invalid
+        if not invalid:
+            remarks.append("the run that the last successful deployment was proven by is not kept here any more")
         return good[0], invalid
 
     def _settled(self, good: list[Run]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.github.client import Client, Missing
+from bot.github.client import Client, Denied, Missing
 from bot.github.kin import Kin
 from bot.github.trust import LARGEST, Home, foreign, refusal
 from bot.github.uploads import Uploads, whole
@@ -13,6 +13,8 @@ from bot.model.errors import FormatError, GitHubError
 
 LOOK_AT = 30
 """The newest candidates that are examined; each costs two requests. What the list itself rules out is not counted."""
+SMALL = 4 * 1024 * 1024
+"""Bytes of an artifact that is kept in memory once it was examined: one pass asks for its last run twice."""
 PAGES = 10
 """Pages of 100 artifacts that are read: whoever sends pull requests can make many of one name, and must hide nothing."""
 
@@ -50,6 +52,7 @@ class Artifacts(Uploads):
         self.home = home
         self.kin = Kin(client, lambda: home().head)
         self._runs: dict[int, dict[str, Any]] = {}
+        self._trusted: dict[int, bytes] = {}
 
     def newest_trusted(self, name: str) -> tuple[bytes | None, tuple[str, ...]]:
         """The newest artifact of that name that is to be trusted, and why newer ones were refused."""
@@ -106,6 +109,9 @@ class Artifacts(Uploads):
         Raises:
             FormatError: they are not the bytes that GitHub has the digest of.
         """
+        number = int(artifact["id"])
+        if number in self._trusted:  # nobody can change an artifact
+            return self._trusted[number], ""
         home = self.home()
         where = artifact.get("workflow_run") or {}
         try:
@@ -114,11 +120,13 @@ class Artifacts(Uploads):
                 why = self.stranger(str(where.get("head_sha")))
             if why is not None:
                 return None, why
-            data = self._download(artifact["id"])
+            data = self._download(number)
         except Missing:
             return None, "it, its run or its commit is not there any more"
         if digest(data) != artifact["digest"]:
             raise FormatError(f"its bytes are {digest(data)}, GitHub says {artifact['digest']}")
+        if len(data) <= SMALL and ancestors:
+            self._trusted[number] = data
         return data, ""
 
     def _run(self, number: int) -> dict[str, Any]:
@@ -159,6 +167,8 @@ class Artifacts(Uploads):
             place = redirect.headers.get("location", "")
             if redirect.status_code in (404, 410):
                 raise Missing(f"{what} is not there any more")
+            if redirect.status_code == 403:  # that there is one may be seen by any token in a public repository
+                raise Denied("actions: read", f"{what} was not given")
             if redirect.status_code != 302 or not place:
                 raise GitHubError(f"{what} cannot be had: GitHub answered {redirect.status_code}")
             self.mask_signature(place)

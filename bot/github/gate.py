@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bot.github.annotations import Annotation
 from bot.github.client import Client, Unsure
+from bot.github.event import Kind
 from bot.github.turn import Turn
 from bot.model.errors import GitHubError
 
@@ -19,8 +20,6 @@ DESCRIPTION = 140
 TEXT = 65_535
 MOST_ANNOTATIONS = 50
 """In one request (GitHub's OpenAPI, `checks/update`); more are added by further ones."""
-ELSEWHERE = "deployed elsewhere"
-"""What stands before the verdict in the status of what somebody else deployed."""
 TRIES = 6
 MOST_PAGES = 10
 """Of statuses: GitHub takes 1,000 of one name."""
@@ -33,6 +32,10 @@ CONCLUSIONS = {
     # neutral would let a required check pass
     "inconclusive": "action_required",
 }
+LABELS: dict[Kind, str] = {"rehearse": "before the merge", "refresh": "refresh", "probe": "deployed elsewhere"}
+"""What a status and a check say in front, where the proof was not that of a deploy which keeps the traffic."""
+SETTLING: frozenset[Kind] = frozenset({"prove", "probe"})
+"""The kinds whose verdict stands in comments too. One that is a status and a check alone never has the word over them."""
 
 
 class Final(NamedTuple):
@@ -52,19 +55,24 @@ class Others(NamedTuple):
     older: bool
 
 
-def word_of(state: str, description: str) -> str | None:
-    """The verdict that a status of ours says; None where the run ended without any.
-
-    That of a rehearsal or a refresh is none either: it settles nothing that another run would have to leave alone.
-    """
-    word = description.removeprefix(f"{ELSEWHERE}: ").partition(":")[0].lower()
-    return word if STATES.get(word) == state else None
+def word_of(state: str, description: str, heard: frozenset[Kind] = SETTLING) -> str | None:
+    """The verdict that a status of ours says; None where the run ended without any, or was of no kind that is `heard`."""
+    first, _, rest = description.partition(": ")
+    kind: Kind = next((each for each, label in LABELS.items() if label == first), "prove")
+    word = (first if kind == "prove" else rest).partition(":")[0].lower()
+    return word if STATES.get(word) == state and kind in heard else None
 
 
 class Gate:
-    """The status and the check of one commit and one target: `service / environment`."""
+    """The status and the check of one commit and one target: `service / environment`.
 
-    def __init__(self, client: Client, sha: str, target: str, url: str | None) -> None:
+    `heard` are the kinds of runs that have the word over ours where they began later.
+    """
+
+    def __init__(
+        self, client: Client, sha: str, target: str, url: str | None, heard: frozenset[Kind] = SETTLING
+    ) -> None:
+        self.heard = heard
         self.client = client
         self.sha = sha
         self.url = url
@@ -96,7 +104,7 @@ class Gate:
                 continue
             for each in theirs:
                 same = each["target_url"] == begun["target_url"] and each["id"] > begun["id"]
-                if same and word_of(each["state"], str(each["description"] or "")):
+                if same and word_of(each["state"], str(each["description"] or ""), self.heard):
                     top = rows[0]["target_url"] == each["target_url"] and rows[0]["state"] == each["state"]
                     final = Final(each["state"], str(each["description"] or ""), each["target_url"], top)
                     return Others(final, older=False)

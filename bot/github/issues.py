@@ -83,4 +83,4 @@ def _issue(client: Client, number: int) -> "Issue":
         found.complete()
         return found
 
-    return client.call("issues: read", complete)
+    return client.call("issues: write", complete)  # reading alone would settle nothing

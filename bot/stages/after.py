@@ -3,10 +3,11 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import get_args
 
 from bot.github.client import Client
 from bot.github.environment import Environment
-from bot.github.event import Activity
+from bot.github.event import Activity, Kind
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
 from bot.github.turn import Turn
@@ -43,10 +44,12 @@ def after(environment: Environment) -> int:
 
 def _publisher(environment: Environment) -> Publisher:
     saved = environment.saved
-    kind = Publisher if saved.get("comments") == "true" else GateAlone
-    publisher = kind(
+    # `prove` is the kind that opens most, and of what was not opened nothing is closed
+    kind: Kind = next((each for each in get_args(Kind) if each == saved.get("kind")), "prove")
+    asked = Activity(saved["commit"], "it was stopped", kind=kind)
+    publisher = (Publisher if asked.comments else GateAlone)(
         Client(environment.api_url, environment.token, environment.repository, patience=30.0),
-        Activity(saved["commit"], "it was stopped"),
+        asked,
         saved["commit"],
         saved["service"],
         saved["environment"],

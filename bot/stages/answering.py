@@ -156,7 +156,7 @@ class Answering:
         return Answer(" ".join(words), code=code)
 
     def _pin(self, asked: Command) -> Answer:
-        run = self._anywhere().store().pin(self._mark(asked))
+        run = self._anywhere().compared().pin(self._mark(asked))
         return Answer(f"Pinned. {_compared(run)}")
 
     def _unpin(self, asked: Command) -> Answer:
@@ -182,7 +182,7 @@ class Answering:
         return Mark(by=self.said.author, reason=reason, at=now(), source=self.said.url)
 
     def _compared_now(self) -> str:
-        run, remarks = self._anywhere().store().load()
+        run, remarks = self._anywhere().compared().load()
         return " ".join([_compared(run), *(f"{prose(each)}." for each in remarks[:3])])
 
     def _anywhere(self) -> Ground:

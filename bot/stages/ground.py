@@ -9,10 +9,10 @@ from bot import report, spec
 from bot.baseline.artifact import ArtifactStore
 from bot.baseline.branch import BranchStore
 from bot.baseline.directory import DirectoryStore
-from bot.baseline.store import Store
-from bot.github import commands
+from bot.baseline.shelf import Shelf
+from bot.github import commands, deployments
 from bot.github.artifacts import Artifacts
-from bot.github.client import Client
+from bot.github.client import MISREAD, Client, Denied, Missing
 from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.environment import Environment
 from bot.github.event import ENVIRONMENT, Activity
@@ -62,7 +62,7 @@ class Ground:
         for secret in self.redactor.masks():
             say_raw(commands.mask(secret))
 
-    def store(self) -> Store:
+    def store(self) -> Shelf:
         """The baseline store that the input `baseline` names: `artifact`, `branch`, `branch:NAME` or a folder.
 
         Where the runner has no artifact service, as on GitHub Enterprise Server, the data branch takes its place.
@@ -92,6 +92,26 @@ class Ground:
         home = self.artifacts.home()
         branch = DataBranch(self.client, named or DEFAULT, lambda: home.head, home.default_branch)
         return BranchStore(branch, self.spec.service, self.spec.environment)
+
+    def compared(self) -> Shelf:
+        """The store, which gives the run that the last successful deployment was proven by, where its record says which.
+
+        A job that hands the traffic over makes such a record itself. If it makes none, those that are there are from
+        before somebody took the permission away, and say nothing of what serves now: `store` is what it goes by.
+
+        Raises:
+            StabilityProofError: as `store`.
+        """
+        store = self.store()
+        if self.client is not None:
+            try:
+                last = deployments.last_successful(self.client, self.spec.environment, self.spec.service)
+                store.expected = last["baseline"]["digest"] if last else None
+            except (Denied, Missing):
+                pass  # the record is one more guard, and nobody has to have it
+            except (GitHubError, *MISREAD) as error:
+                say(f"By which run the last deployment was proven cannot be seen: {error}.")
+        return store
 
     def _no_artifacts(self) -> str | None:
         """Why artifacts cannot be kept here. GitHub itself has the service; another server is asked whether it has."""

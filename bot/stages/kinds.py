@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.baseline.store import Store
 from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
-from bot.github.gate import ELSEWHERE
+from bot.github.gate import LABELS
 from bot.model import Mark, Run
 from bot.safety.escape import prose
 from bot.spec import Spec
@@ -22,12 +22,8 @@ REFRESHED = (
     "verdict, the traffic was given back, and no pull request or issue was touched."
 )
 PROBED = "Somebody else deployed this: it was only probed, and nothing was rolled back."
-NOTES: dict[Kind, tuple[str, str]] = {
-    "rehearse": ("before the merge", REHEARSED),
-    "refresh": ("refresh", REFRESHED),
-    "probe": (ELSEWHERE, PROBED),
-}
-"""In a few words, and in a sentence or two."""
+NOTES: dict[Kind, str] = {"rehearse": REHEARSED, "refresh": REFRESHED, "probe": PROBED}
+"""In a sentence or two; in a few words they are the gate's `LABELS`."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,9 @@ def noted(markdown: str, asked: Activity) -> str:
     if asked.kind not in NOTES:
         return markdown
     first, _, rest = markdown.partition("\n")
-    return f"{first}\n\n*{prose(NOTES[asked.kind][1])}*\n{rest}"
+    return f"{first}\n\n*{prose(NOTES[asked.kind])}*\n{rest}"
 
 
 def labelled(line: str, asked: Activity) -> str:
     """A line that says it in front."""
-    return f"{NOTES[asked.kind][0]}: {line}" if asked.kind in NOTES else line
+    return f"{LABELS[asked.kind]}: {line}" if asked.kind in LABELS else line

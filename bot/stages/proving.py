@@ -147,18 +147,20 @@ class Proof:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
     def _request(self) -> Request:
-        store = self.ground.store()
+        asked = self.ground.asked
+        recorded = not asked.hands_over or (self.publisher is not None and self.publisher.deployment is not None)
+        store = self.ground.compared() if recorded else self.ground.store()
         return Request(
             spec=self.spec,
             commit=self.ground.commit,
             repository=self.ground.home,
             out=self.ground.out,
             state=self.ground.out / "state",
-            store=store if self.ground.asked.keeps_baseline else ReadOnly(store),
+            store=store if asked.keeps_baseline else ReadOnly(store),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
-            issues=self.publisher.closes if self.publisher and self.ground.asked.writes_issues else tuple,
-            hands_over=self.ground.asked.hands_over,
+            issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            hands_over=asked.hands_over,
             learned=masked,
         )
 
@@ -169,7 +171,7 @@ class Proof:
             "service": self.spec.service,
             "environment": self.spec.environment,
             "publish": "true" if self.publisher else "false",
-            "comments": "true" if self.ground.asked.comments else "false",
+            "kind": self.ground.asked.kind,
         }
         commands.assign(self.environment.state, fixed | values)
 

@@ -67,6 +67,22 @@ def test_a_comment_that_asks_nothing_is_nothing_to_the_container(runner: Runner,
     assert runner.post(ended).exit_code == 0
 
 
+def test_a_maintainers_comment_is_answered_in_the_container(runner: Runner, stage: Stage, tmp_path: Path) -> None:
+    assert in_container(runner, stage, stage.pushed(tmp_path / "1"))[1]["verdict"] == "first run"
+    comment = stage.world.comment(1, "/stability help\n/stability pin", login=stage.world.owner)
+    said = events.load("issue_comment_created", stage.github, stage.world, number=1, comment=comment)
+
+    ended = quiet(prepared(runner, stage, started_by(stage, said, tmp_path / "2")).main())
+
+    assert (ended.exit_code, dict(ended.outputs)) == (0, {"verdict": "", "exit-code": "0"}), ended.log
+    replies = [each.body for each in stage.world.comments_on(1) if "reply=" in each.body]
+    assert len(replies) == 2
+    assert "/stability accept" in replies[0]
+    assert "Pinned" in replies[1]
+    assert any(each.name.endswith("-pinned") for each in stage.world.artifacts.values())
+    assert runner.post(ended).exit_code == 0
+
+
 def test_a_cancelled_job_leaves_nothing_open_and_the_revision_before_in_its_place(
     runner: Runner, stage: Stage, tmp_path: Path
 ) -> None:
@@ -74,8 +90,10 @@ def test_a_cancelled_job_leaves_nothing_open_and_the_revision_before_in_its_plac
     silent = stage.shop.commit(shops.SILENT)
     stage.world.push(silent)
     pushed = events.load("push", stage.github, stage.world)
+    asked = stage.github.count("GET", "/actions/artifacts$")
     running = prepared(runner, stage, started_by(stage, pushed, tmp_path / "2")).start()
-    wait_for(lambda: any(each.status == "in_progress" for each in stage.world.check_runs.values()), 60)
+    # once the baseline is asked for; earlier on it is the step after the job that closes what was opened
+    wait_for(lambda: stage.github.count("GET", "/actions/artifacts$") > asked, 60)
 
     ended = quiet(running.cancel())
     after = quiet(runner.post(ended))
@@ -85,6 +103,7 @@ def test_a_cancelled_job_leaves_nothing_open_and_the_revision_before_in_its_plac
     mine = [each for each in stage.world.statuses if each.sha == silent]
     assert (mine[0].state, mine[-1].state) == ("pending", "error")
     assert all(each.status == "completed" for each in stage.world.check_runs.values())
+    assert [each.statuses[-1].state for each in stage.world.deployments.values() if each.sha == silent] == ["error"]
     assert ended.state.get("done") == "true", "it had the time to put everything back itself"
     # and the next deploy is compared with the revision that was good, not with what was cancelled
     third = stage.shop.commit(f"# pears\n{shops.HEALTHY}")

@@ -1,9 +1,7 @@
 """The action from one deploy to the next: where the baseline is kept, who may say what it is, and what is never one."""
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,11 +15,13 @@ from bot.github.artifacts import Artifacts
 from bot.github.client import Client
 from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.trust import Home
+from bot.model import Run
 from bot.model.mark import Mark
+from bot.pipeline import now
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
-from tests.integration.test_action import ROOT, SPEC, Job, Shop
+from tests.integration.jobs import ROOT, SPEC, Job, answering
 from tests.unit.samples import run, subject
 
 NAME = "stability-baseline-shop-test-last-good"
@@ -30,10 +30,8 @@ MARK = Mark(by="ana", reason="v2 is slow", at="2026-02-02T03:04:05.000Z", source
 
 @pytest.fixture
 def spec() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield SPEC.format(url=f"http://127.0.0.1:{server.server_address[1]}", status=200)
-        server.shutdown()
+    with answering() as url:
+        yield SPEC.format(url=url, status=200)
 
 
 @pytest.fixture
@@ -71,9 +69,9 @@ class Deploys:
         return summary(self.job.environment)
 
 
-def good_run(store: Store, home: Repository, minute: int = 0) -> str:
+def good_run(store: Store, home: Repository, minute: int = 0, at: str | None = None) -> str:
     """A good run of the tip as an earlier job kept it; its commit."""
-    commit, at = home.branches["main"], f"2026-01-02T03:{minute:02}:00.000Z"
+    commit, at = home.branches["main"], at or f"2026-01-02T03:{minute:02}:00.000Z"
     of = subject(commit[:7], commit=commit, service="shop", environment="test")
     store.save(run(subject=of, started=at, finished=at), "stable", Path())
     return commit
@@ -149,6 +147,87 @@ def test_what_a_maintainer_pinned_is_compared_with_and_the_verdict_says_who_did(
     assert "the baseline is pinned by ana since 2026-02-02" in deploy.log
     assert len(github.requests) - before < 100
     assert sum(each.name.endswith("-pinned") for each in home.artifacts.values()) == 1
+
+
+@pytest.mark.parametrize("where", ["artifact", "branch"])
+def test_what_was_deployed_last_is_compared_with_though_a_newer_run_is_kept(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, where: str
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec, baseline=where)
+    assert deploy() == "first run"
+    first = home.branches["main"]
+    home.commit("never deployed")
+    newer = good_run((artifacts if where == "artifact" else on_branch)(github, home), home, at=now())
+    home.commit("the third")
+    assert deploy() == "stable", deploy.log
+    assert f"Compared with shop-{first[:7]}," in deploy.report
+    assert newer[:7] not in deploy.report.partition("###")[0]
+    records = [[each.state for each in one.statuses] for one in home.deployments.values()]
+    assert records == [["in_progress", "success", "inactive"], ["in_progress", "success"]]
+
+
+def test_without_the_permission_for_deployments_the_newest_is_compared_with_and_one_line_says_why(
+    github: StandIn, spec: str, tmp_path: Path
+) -> None:
+    home = github.repository("example/shop", private=True)
+    home.commit("the first")
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    home.commit("never recorded")
+    newer = good_run(artifacts(github, home), home, at=now())
+    home.commit("the third")
+    names = ("issues", "pull-requests", "statuses", "checks")
+    token = github.token(home.full_name, {"contents": "read", "actions": "read", **dict.fromkeys(names, "write")})
+    deploy.variables = {"INPUT_GITHUB-TOKEN": token}
+    assert deploy() == "stable", deploy.log
+    assert f"Compared with {newer[:7]}," in deploy.report
+    (line,) = [line for line in deploy.log.splitlines() if "deployment" in line]
+    assert line.startswith("the deployment record was left out: ")
+    assert line.endswith("add `deployments: write` to the job's permissions")
+
+
+def test_records_from_before_the_permission_was_taken_away_hold_nothing_back(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    """In a public repository any token reads them, for ever."""
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    token = github.token(home.full_name, {"contents": "read", "actions": "read", "statuses": "write"})
+    deploy.variables = {"INPUT_GITHUB-TOKEN": token}
+    home.commit("the second")
+    assert deploy() == "stable", deploy.log
+    second = home.branches["main"]
+    home.commit("the third")
+    assert deploy() == "stable", deploy.log
+    assert f"Compared with shop-{second[:7]}," in deploy.report
+
+
+def test_a_refresh_of_what_is_deployed_is_compared_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    (old,) = (each.id for each in home.artifacts.values() if each.name == NAME)
+    refresh = Job(github, home, tmp_path / "refresh", spec, "schedule")
+    assert refresh.run().returncode == 0
+    new = max((each for each in home.artifacts.values() if each.name == NAME), key=lambda each: each.id)
+    assert new.id != old
+    home.commit("the second")
+    assert deploy() == "stable", deploy.log
+    compared = Run.from_json((deploy.job.workspace / ".stability-proof" / "baseline" / "run.json").read_bytes())
+    kept = Run.from_json(home.content(new)["run.json"])
+    assert compared.provenance == kept.provenance
+
+
+def test_a_github_that_shows_no_deployments_is_said_and_the_newest_is_compared_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    deploy = Deploys(github, home, tmp_path, spec)
+    assert deploy() == "first run"
+    home.commit("the second")
+    github.fail("GET", "/deployments$", status=200, body={"message": "a proxy's page"})
+    assert deploy() == "stable", deploy.log
+    assert deploy.log.count("By which run the last deployment was proven cannot be seen") == 1
 
 
 def test_what_a_maintainer_invalidated_is_never_compared_with(

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.github.client import Client
+from bot.github.event import Activity, Kind
+from bot.github.publisher import Publisher
+from bot.github.quiet import GateAlone
 from tests import events
 from tests.github_stand_in import Repository, StandIn
 from tests.integration.jobs import SPEC, Job, answering
@@ -224,7 +228,7 @@ def test_a_dispatch_proves_its_commit_in_its_environment_and_reports_on_its_issu
     ended = job.run()
 
     assert ended.returncode == 0, ended.stdout
-    assert (home.statuses[-1].sha, home.statuses[-1].context) == (wanted, "stability-proof / canary")
+    assert (home.statuses[-1].sha, home.statuses[-1].context) == (wanted, "stability-proof / shop / canary")
     assert len(home.comments_on(issue.number)) == 1
     assert issue.state == "open"
 
@@ -256,3 +260,41 @@ def test_an_environment_that_would_be_a_path_is_refused(
 
     assert ended.returncode == 2
     assert "the input environment is '../../x'" in ended.stdout
+
+
+@pytest.mark.parametrize("kind", ["prove", "probe", "rehearse", "refresh"])
+def test_a_job_of_any_kind_that_was_killed_closes_what_it_had_opened_and_asks_for_no_more(
+    github: StandIn, spec: str, tmp_path: Path, kind: Kind
+) -> None:
+    home = github.repository("example/private", private=True)  # what is public may be read, and no permission is missed
+    home.commit("the first")
+    given = {"contents": "read", "issues": "write", "statuses": "write", "checks": "write"}
+    given |= {"deployments": "write"} if kind == "prove" else {}
+    job = Job(github, home, tmp_path, spec, permissions=given)
+    sha = home.branches["main"]
+    asked = Activity(sha, "killed", kind=kind)
+    run_url = f"{github.server_url}/{home.full_name}/actions/runs/{job.environment['GITHUB_RUN_ID']}"
+    publisher = (Publisher if asked.comments else GateAlone)(
+        Client(github.url, github.token(home.full_name, given), home.full_name), asked, sha, "shop", "test", run_url
+    )
+    publisher.begin()
+    assert publisher.done.denied == []
+    saved = {"begun": "true", "state": str(tmp_path / "state"), "commit": sha, "service": "shop"}
+    saved |= {"environment": "test", "publish": "true", "kind": kind, "check": str(publisher.check)}
+
+    ended = job.run("post", **{f"STATE_{name}": value for name, value in saved.items()})
+
+    assert ended.returncode == 0, ended.stdout
+    assert "permissions" not in ended.stdout
+    assert [each.state for each in home.statuses] == ["pending", "error"]
+    assert [each.conclusion for each in home.check_runs.values()] == ["cancelled"]
+    ends = [[one.state for one in each.statuses] for each in home.deployments.values()]
+    assert ends == ([["in_progress", "error"]] if kind == "prove" else [])
+
+
+def test_the_step_after_the_job_is_told_the_kind(github: StandIn, home: Repository, spec: str, tmp_path: Path) -> None:
+    for number, event in enumerate(("push", "schedule")):
+        job = Job(github, home, tmp_path / str(number), spec, event)
+        job.run()
+        state = Path(job.environment["GITHUB_STATE"]).read_text()
+        assert ("refresh" in state) == (event == "schedule")

@@ -12,8 +12,10 @@ import httpx
 import pytest
 from github import Auth, Github, GithubException, UnknownObjectException
 from github import Repository as GithubRepository
+from graphql import GraphQLInterfaceType, GraphQLObjectType, build_schema
 
 from tests.github_stand_in import Repository, StandIn
+from tests.github_stand_in.openapi import extract, graphql_extract
 
 LINKED = """query($owner: String!, $name: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $name) { pullRequest(number: $number) {
@@ -313,3 +315,24 @@ def test_it_starts_by_itself(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait(timeout=30) == 0
     assert json.loads(kept.read_text())["repositories"]["octo/chat"]["issues"]["1"]["title"] == "From outside"
+
+
+def test_what_is_extracted_of_githubs_description_is_what_is_there() -> None:
+    """Without npm at hand: whoever adds an operation to the file by hand loses it at the next extraction."""
+    whole = json.loads((Path(extract.__file__).parent / "github.json").read_text())
+    there = [(each["template"], each["method"].lower()) for each in whole["operations"]]
+    assert there == [*extract.OPERATIONS, *((old, "get") for old in extract.LEGACY)]
+    needed = extract.references(whole["operations"])
+    while more := extract.references({name: whole["$defs"][name] for name in needed}) - needed:
+        needed |= more
+    assert set(whole["$defs"]) == needed
+
+
+def test_what_is_extracted_of_githubs_schema_is_what_is_there() -> None:
+    schema = build_schema((Path(extract.__file__).parent / "github.graphql").read_text())
+    there = {
+        name: set(each.fields)
+        for name, each in schema.type_map.items()
+        if not name.startswith("__") and isinstance(each, GraphQLObjectType | GraphQLInterfaceType)
+    }
+    assert there == graphql_extract.KEPT

@@ -14,7 +14,7 @@ from bot.stages.ground import GITHUBS_OWN, Ground
 from tests import events
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import runner_environment
-from tests.integration.test_action import SPEC
+from tests.integration.jobs import SPEC
 
 
 @pytest.fixture
@@ -89,5 +89,5 @@ def test_without_a_token_there_is_none_in_github(
 def test_an_environment_that_is_no_name_leads_nowhere(
     github: StandIn, home: Repository, tmp_path: Path, environment: str
 ) -> None:
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="it is a name of letters"):
         ground(github, home, tmp_path, {}, environment=environment, baseline="kept").store()

@@ -8,7 +8,7 @@ import pytest
 from bot.github import artifacts as module
 from bot.github import trust
 from bot.github.artifacts import Artifacts
-from bot.github.client import Client
+from bot.github.client import Client, Denied
 from bot.github.trust import Home
 from bot.github.uploads import BLOCK
 from bot.model import digest
@@ -232,3 +232,13 @@ def test_a_service_that_is_not_there_is_told_from_one_that_is_down(
     assert shelf.missing() is None
     shelf.results_url = None
     assert "ACTIONS_RESULTS_URL" in (shelf.missing() or "")
+
+
+def test_a_token_that_may_see_artifacts_and_fetch_none_is_told_the_permission(github: StandIn) -> None:
+    """So it is in a public repository: any token lists them."""
+    home = github.repository("octo/chat")
+    home.upload(home.workflow_run(), "kept", {"run.json": b"{}"})
+    client = Client(github.url, github.token(home.full_name, {"contents": "read"}), home.full_name)
+    place = Home(home.id, "main", WORKFLOW, home.branches["main"])
+    with pytest.raises(Denied, match="add `actions: read`"):
+        Artifacts(client, lambda: place, None, None).newest_trusted("kept")

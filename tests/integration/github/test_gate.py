@@ -1,10 +1,13 @@
 """The status and the check of a commit: closed exactly once each, within GitHub's limits, whatever GitHub answers."""
 
+from typing import get_args
+
 import pytest
 
 from bot.github.annotations import Annotation, Place
 from bot.github.client import Client
-from bot.github.gate import CONCLUSIONS, STATES, Gate
+from bot.github.event import Kind
+from bot.github.gate import CONCLUSIONS, STATES, Gate, word_of
 from tests.github_stand_in import Repository, StandIn
 
 
@@ -131,3 +134,14 @@ def test_a_check_has_no_buttons(github: StandIn, gate: Gate) -> None:
     """Trap: with the token of a job nobody hears it when they are pressed."""
     gate.end_check(gate.begin_check(), "failure", "title", "summary", annotations=REMARKS[:3])
     assert all("actions" not in each.body for each in github.requests if each.method in ("POST", "PATCH"))
+
+
+def test_a_status_says_its_verdict_also_behind_the_label_of_its_kind() -> None:
+    every: frozenset[Kind] = frozenset(get_args(Kind))
+    assert word_of("success", "First run: it") == "first run"
+    assert word_of("failure", "deployed elsewhere: Unstable: it") == "unstable"
+    for label in ("refresh", "before the merge"):
+        assert word_of("success", f"{label}: Stable: it") is None
+        assert word_of("success", f"{label}: Stable: it", every) == "stable"
+        assert word_of("error", f"{label}: Stable: it", every) is None
+    assert word_of("error", "The job was stopped", every) is None

@@ -182,6 +182,30 @@ def test_the_run_that_the_last_deployment_was_proven_by_is_preferred(make: Make)
     )
 
 
+def test_of_the_deployed_commit_the_newest_good_run_is_given(make: Make) -> None:
+    """A refresh measures again what is deployed; what was never deployed is newer still, and is not taken."""
+    save(make(), deploy(1, begun=1))
+    save(make(), deploy(1, begun=2))
+    save(make(), deploy(2, begun=3))
+    store = make()
+    store.expected = deploy(1, begun=1).fingerprint()
+    found, _ = store.load()
+    assert found is not None
+    assert (found.subject.revision, found.started) == ("chat-1", deploy(1, begun=2).started)
+
+
+def test_where_the_deployed_run_was_invalidated_nobody_is_told_that_it_is_lost(make: Make) -> None:
+    for number in (1, 2):
+        save(make(), deploy(number))
+    make().invalidate(f"{2:040}", mark())
+    store = make()
+    store.expected = deploy(2).fingerprint()
+    revision, remarks = given(store)
+    assert revision == "chat-1"
+    assert "invalidated" in remarks
+    assert "not kept here any more" not in remarks
+
+
 def test_the_last_good_run_has_a_name_for_ever(make: Make) -> None:
     assert make().reference_of_last_good() is None
     save(make(), deploy(1))

@@ -19,7 +19,8 @@ from bot.github.comment import marker
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.publisher import Publication
-from bot.model import Comparison, Finding, Verdict, Waiver
+from bot.model import Comparison, Finding, Told, Verdict, Waiver
+from bot.model.previous import Since
 from bot.report import Links, check_title, comment, status_line, summary, text
 from bot.stages.kinds import labelled, noted
 from bot.stages.saying import left_out
@@ -125,8 +126,17 @@ def filled(texts: Sequence[str]) -> Verdict:
     findings += [finding(one, status="not measured"), finding(one, status="regressed", waiver=waiver)]
     findings += [finding(one, kind="series", status="regressed", comparison=each) for each in (seen, drift)]
     named = {"revision": told(), "commit": told(), "url": told(), "identity": {"answered_by": {told(): 3, told(): 1}}}
+    before = [
+        Told.model_construct(
+            verdict="unstable", revision=told(), commit=told(), finished="2026-01-02T03:04:05.000Z", workflow_run=told()
+        )
+        for _ in range(2)
+    ]
+    kinds = {name: (told(), told()) for name in ("fixed", "new", "still", "lost")}
+    since = Since.model_construct(last=before[0], compared=True, earlier=tuple(before[1:]), **kinds)
     return made.model_copy(
         update={
+            "since": since,
             "findings": tuple(findings),
             "candidate": made.candidate.model_copy(update=named),
             "baseline": made.candidate.model_copy(update={**named, "revision": told()}),

@@ -142,6 +142,13 @@ def test_a_rollback_that_failed_is_an_alarm() -> None:
     assert "The rollback failed" in top
 
 
+def test_an_alert_stands_alone_for_github_shows_none_inside_of_anything() -> None:
+    for line in comment(verdict(said="chat-1")).splitlines():
+        assert "[!" not in line or re.fullmatch(r"> \[!(NOTE|CAUTION)\]", line)
+    before = comment(verdict(said="chat-1")).partition("> [!")[0]
+    assert before.count("<details") == before.count("</details>")
+
+
 def test_a_long_verdict_is_cut_from_its_end_and_says_so() -> None:
     many = [observation(f"p{n}", checks=tuple(check(f"c{k}", actual="x" * 150) for k in range(20))) for n in range(40)]
     found = comment(verdict(*many), Links(run="https://run.invalid/1"))
