@@ -1,10 +1,15 @@
-"""What every test can rely on: the stand-in for GitHub, and the marker `debian`."""
+"""What every test can rely on: the stand-in for GitHub, the marker `debian`, and no clock on properties."""
 
 import importlib.util
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.debian import PROGRAMS, debian_program
+
+# how long an example takes says more of the machine than of the code
+settings.register_profile("stability-proof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stability-proof")
 
 STAND_IN = "tests.github_stand_in.fixtures"
 try:

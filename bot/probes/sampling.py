@@ -78,7 +78,7 @@ class Unheard(Unanswered):
 
 
 class Sampler:
-    """Asks one service; connections are kept from one request to the next."""
+    """Asks one service; connections are kept from one request to the next, but for one that says `connection: close`."""
 
     def __init__(self, url: str, engine: Engine) -> None:
         self._url = url
@@ -173,6 +173,10 @@ class Transfer:
         handle.setopt(pycurl.WRITEFUNCTION, self._write)
         handle.setopt(pycurl.HEADERFUNCTION, self._heads.append)
         handle.setopt(pycurl.HTTP_VERSION, _version(pycurl, request))
+        if ("connection", "close") in ((name.lower(), value.lower()) for name, value in request.headers):
+            # who asks for `close` sends nothing more on that connection (RFC 9112, 9.6); libcurl heeds the answer alone
+            handle.setopt(pycurl.FRESH_CONNECT, 1)
+            handle.setopt(pycurl.FORBID_REUSE, 1)
         if self._direct:
             handle.setopt(pycurl.PROXY, "")
         if request.method == "HEAD":

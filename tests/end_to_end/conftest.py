@@ -1,7 +1,6 @@
 """The action's image, built once."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +17,9 @@ def action_image() -> Iterator[str]:
     if built := os.environ.get("STABILITY_PROOF_IMAGE"):
         yield built
         return
-    image = Runner(ROOT, ROOT, ROOT).build()
-    yield image
-    subprocess.run(["docker", "rmi", "--force", image], capture_output=True, check=False)
+    built_here = Runner(ROOT, ROOT, ROOT)
+    yield built_here.build()
+    built_here.unbuild()
 
 
 @pytest.fixture

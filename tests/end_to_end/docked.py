@@ -31,7 +31,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         print("request", self.path, flush=True)
 print("the shop opens; its password is s3cret-word", flush=True)
-http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Shop).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", 8080))), Shop).serve_forever()
 """
 DOCKERFILE = f'FROM {BASE}\nCOPY shop.py /shop.py\nEXPOSE 8080\nCMD ["python3", "-u", "/shop.py"]\n'
 

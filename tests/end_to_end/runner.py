@@ -59,6 +59,7 @@ class Runner:
     event: bytes = b"{}"
     token: str = "a-token-of-the-job"
     image: str = ""
+    layers: list[str] = field(default_factory=list)
 
     def build(self) -> str:
         """Build the action's image with the runner's command line, and return its name."""
@@ -66,7 +67,16 @@ class Runner:
         command = ["docker", "build", "-t", self.image, "-f", str(self.action / "Dockerfile"), str(self.action)]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
+        self.layers = re.findall(r"^ ---> ([0-9a-f]{12})$", built.stdout, re.MULTILINE)
         return self.image
+
+    def unbuild(self) -> None:
+        """Remove the image, and what Docker's older builder leaves of the stages before: images without a name."""
+        nameless = subprocess.run(
+            ["docker", "images", "--quiet", "--filter", "dangling=true"], capture_output=True, text=True, check=True
+        ).stdout.split()
+        words = ["docker", "rmi", "--force", self.image, *set(nameless).intersection(self.layers)]
+        subprocess.run(words, capture_output=True, check=False)
 
     def main(
         self, inputs: Mapping[str, str] | None = None, *, entrypoint: str = "", arguments: Sequence[str] = ()

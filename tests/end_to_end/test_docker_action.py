@@ -1,4 +1,4 @@
-"""The action in its container deploys containers beside itself: as a runner starts it, on a real engine."""
+"""The action in its container deploys containers beside itself: as the target's page says, on a real engine."""
 
 import json
 from collections.abc import Iterator
@@ -14,18 +14,14 @@ from tests.end_to_end.runner import Runner, host_address
 from tests.end_to_end.test_container_verdict import FILES
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import runner_environment
+from tests.integration.workflows import Page
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]
-SPEC = """version: 1
-service: shop
-environment: docked
-deploy:
-  docker: {ready: /, within: 30s}
-  strategy: {promote: [50, 100], pause: 1s, starts: 1}
-identity: {header: x-revision}
-probes:
-  stock: {http: GET /stock, timed: false, expect: {status: 200, body: "apples "}}
-"""
+PAGE = Page("docker")
+SPEC = PAGE.spec(
+    strategy={"promote": [50, 100], "pause": "1s", "starts": 1},
+    probes={"stock": {"http": "GET /stock", "timed": False, "expect": {"status": 200, "body": "apples "}}},
+)
 
 
 class Harbour:
@@ -33,7 +29,7 @@ class Harbour:
 
     def __init__(self, github: StandIn, folder: Path) -> None:
         self.github = github
-        self.dock = Dock(folder / "shop", "shop@docked")
+        self.dock = Dock(folder / "shop", "chat@staging")
         self.dock.commit(files={"stability.yml": SPEC})
         self.world: Repository = github.repository("example/shop", git=str(self.dock.folder))
 
@@ -41,7 +37,8 @@ class Harbour:
         """A revision is pushed: the verdict, the run, and the job's log."""
         commit = self.dock.commit(word, files={"stability.yml": SPEC})
         self.world.push(commit)
-        environment = runner_environment(self.github, events.load("push", self.github, self.world), folder)
+        event = events.load("push", self.github, self.world)
+        environment = runner_environment(self.github, event, folder, permissions=PAGE.job["permissions"])
         runner.workspace = self.dock.folder
         runner.event = Path(environment["GITHUB_EVENT_PATH"]).read_bytes()
         runner.token = environment["INPUT_GITHUB-TOKEN"]
@@ -50,15 +47,16 @@ class Harbour:
         }
         ended = runner.main()
         assert "Traceback" not in ended.log, ended.log
+        assert "permissions" not in ended.log + ended.summary  # nothing was left out for want of one
         assert ended.outputs["verdict"], ended.log
         run = json.loads((self.dock.folder / ".stability-proof" / "candidate" / "run.json").read_text())
         return ended.outputs["verdict"], run, ended.log
 
     def front(self) -> str:
         """Where users come to."""
-        name = "stability-proof-shop-docked-front"
+        name = "stability-proof-chat-staging-front"
         address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
-        return f"http://{address}:8080"
+        return f"http://{address}:8080"  # the front's own port
 
 
 @pytest.fixture

@@ -61,6 +61,26 @@ async def test_time_counts_from_the_plan_even_where_we_send_too_late_ourselves()
     assert not vouched(late.late * 1000, late.seconds * 1000)
 
 
+@pytest.mark.parametrize(("headers", "connections"), [((), 1), ((("connection", "close"),), 4)])
+async def test_a_request_that_closes_its_connection_has_one_of_its_own(
+    headers: tuple[tuple[str, str], ...], connections: int
+) -> None:
+    """Whether the service says `close` as well, or keeps the connection open as this one does."""
+    clients = set()
+
+    async def noting(_asked: servers.Asked, writer: asyncio.StreamWriter) -> bytes:
+        clients.add(writer.get_extra_info("peername"))
+        return plain(200, b"")
+
+    async with service({"GET /it": noting}) as up:
+        engine = Engine()
+        sampler = Sampler(up.url, engine)
+        for _ in range(4):
+            await sampler.ask(Request("GET", f"{up.url}/it", headers), 5.0)
+        await engine.close()
+    assert len(clients) == connections
+
+
 async def test_each_request_has_its_own_deadline() -> None:
     async with service({"GET /it": servers.slowly(plain(200, b""), 0.1), "GET /never": servers.never}) as up:
         engine = Engine()

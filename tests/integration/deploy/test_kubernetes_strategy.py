@@ -60,11 +60,17 @@ def found(verdict: Any, name: str) -> Any:
     return next(each for each in verdict["findings"] if each["id"] == name)
 
 
+def told(verdict: Any) -> str:
+    """What is said of the bot's own acts, for whoever reads a failed test."""
+    own = [each for each in verdict["findings"] if each["probe"] in ("deploy", "rollout", "rollback", "health")]
+    return "\n".join(f"{each['id']}: {each['status']}, {each.get('after')}; {each.get('reason')}" for each in own)
+
+
 def test_a_stable_candidate_is_promoted_and_no_user_notices(
     kube: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, verdict, _, new = run(kube, tmp_path / "repository", NAMED, monkeypatch)
-    assert (code, verdict["verdict"]) == (0, "stable")
+    assert (code, verdict["verdict"]) == (0, "stable"), told(verdict)
     assert found(verdict, "rollout/promotion: requests")["status"] == "maintained"
     assert [each["id"] for each in verdict["findings"] if each["status"] == "changed"] == []
     kube.alone(new)
@@ -76,7 +82,7 @@ def test_a_candidate_that_fails_in_shadow_never_had_a_user(
     code, verdict, old, _ = run(kube, tmp_path / "repository", BROKEN, monkeypatch)
     assert (code, verdict["verdict"]) == (1, "unstable")
     assert found(verdict, "health/status")["status"] == "regressed"
-    assert found(verdict, "rollout/rollback: requests")["status"] == "maintained"
+    assert found(verdict, "rollout/rollback: requests")["status"] == "maintained", told(verdict)
     kube.alone(old)
 
 

@@ -56,7 +56,8 @@ probes:
   socket: {journey: [{websocket: /ws, idle: 50ms, close: 1000}]}
 judge: {time: 2s}
 """
-QUICK = "starts: 1, watch: {before: 300ms, after: 500ms, rate: 200}"
+QUICK = "starts: 1, watch: {before: 600ms, after: 600ms, rate: 200}"
+"""Enough time before and after that some requests are settled there on a busy machine as well."""
 
 
 def service(stop: str = SLOWLY, status: str = "200", header: str = NAMED, more: str = "") -> str:
@@ -183,9 +184,9 @@ async def test_shares_are_measured_at_each_step(shop: Shop) -> None:
     for share in (10, 50):
         traffic = found(outcome, f"rollout/promotion: traffic at {share} %")
         assert traffic.status == "maintained"
-        of, percent = re.fullmatch(r"[\d,]+ of ([\d,]+) answers \(([\d.]+) %\)", traffic.after or "").groups()  # type: ignore[union-attr]
-        assert int(of) >= 135
-        assert abs(float(percent) - share) < 5
+        ours, of = re.fullmatch(r"(\d+) of (\d+) answers \([\d.]+ %\)", traffic.after or "").groups()  # type: ignore[union-attr]
+        # evenly spread, so that it is nearly exact however few a busy machine has sent
+        assert abs(int(ours) - int(of) * share / 100) <= max(3, 0.05 * int(of))
     assert items(outcome, "rollout")["at 50 %: socket"] == "new"
     shop.assert_alone(commit)
 

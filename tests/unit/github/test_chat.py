@@ -148,7 +148,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_what_is_read_is_what_a_reader_sees_as_the_authors_own_words(text: str) -> None:
     """By GitHub's own renderer: each command that is read stands outside of code, quotations and comments."""
