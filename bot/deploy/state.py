@@ -3,9 +3,10 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from bot.deploy.processes import Known
 from bot.model import Value
@@ -13,6 +14,8 @@ from bot.model.errors import DeployError, FormatError
 
 FILE = "process.json"
 LOCK = "lock"
+PATIENCE = 0.5
+"""Seconds to wait for a lock that somebody holds."""
 Act = Literal["deploy", "switch", "rollback", "settle"]
 
 
@@ -118,9 +121,21 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise DeployError(f"{folder} cannot be used: {error.strerror}; name another folder for the state") from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            message = f"another deploy of this service is under way on this machine ({folder}); wait until it has ended"
-            raise DeployError(message) from None
+        until = time.monotonic() + PATIENCE
+        while not _held(file):
+            if time.monotonic() > until:
+                message = (
+                    f"another deploy of this service is under way on this machine ({folder}); wait until it has ended"
+                )
+                raise DeployError(message) from None
+            time.sleep(0.02)
         yield
+
+
+def _held(file: IO[str]) -> bool:
+    """Whether the lock is ours now. One that was just let go is held on to by any process that is being started."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

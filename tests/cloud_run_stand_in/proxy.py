@@ -41,10 +41,12 @@ class Proxies:
         async def end() -> None:
             for server in self._servers:
                 server.close()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for _ in range(3):  # a connection that was just accepted has no task before the loop's next turn
+                tasks = asyncio.all_tasks() - {asyncio.current_task()}
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -54,17 +56,19 @@ class Proxies:
     async def _serve(
         self, name: str, choice: Choice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            backends = [each for each in choice() if each[1] > 0]
-            if not backends:
-                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                await writer.drain()
-            else:
-                [(revision, _, port)] = self._chance.choices(backends, [weight for _, weight, _ in backends])
-                self.served[(name, revision)] += 1
-                await self._forward(head, port, reader, writer)
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                backends = [each for each in choice() if each[1] > 0]
+                if not backends:
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    await writer.drain()
+                else:
+                    [(revision, _, port)] = self._chance.choices(backends, [weight for _, weight, _ in backends])
+                    self.served[(name, revision)] += 1
+                    await self._forward(head, port, reader, writer)
+        finally:
+            writer.close()
 
     async def _forward(
         self, head: bytes, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -17,7 +17,7 @@ from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.trust import Home
 from bot.model import Run
 from bot.model.mark import Mark
-from bot.pipeline import now
+from bot.composing import now
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
