@@ -11,13 +11,13 @@ from bot.baseline.artifact import ArtifactStore
 from bot.baseline.branch import BranchStore
 from bot.baseline.marks import Marks
 from bot.baseline.store import Store
+from bot.composing import now
 from bot.github.artifacts import Artifacts
 from bot.github.client import Client
 from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.trust import Home
 from bot.model import Run
 from bot.model.mark import Mark
-from bot.composing import now
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
