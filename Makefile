@@ -19,7 +19,7 @@ demo: $(READY)  ## deploy the example three times, and see the three verdicts
 
 test: $(READY)  ## every test but the container's; ARGS="-k name" narrows, says what it skips and why
 	@# exit code 5 is that nothing was selected: fine for one of the two, not for both
-	@most=0; $(BIN)/python -m pytest -n 2 -rs -m "not container and not alone" $(ARGS) || most=$$?; \
+	@most=0; $(BIN)/python -m pytest -n 3 -rs -m "not container and not alone" $(ARGS) || most=$$?; \
 	case $$most in 0|5) ;; *) exit $$most ;; esac; \
 	rest=0; $(BIN)/python -m pytest -rs -m alone $(ARGS) || rest=$$?; \
 	case $$rest in 0) ;; 5) exit $$most ;; *) exit $$rest ;; esac

@@ -22,6 +22,7 @@ class Proxies:
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies")
         self._thread.start()
         self._servers: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, name: str, choice: Choice) -> str:
         """Open an address; what is served there is counted under this name, by revision."""
@@ -56,6 +57,9 @@ class Proxies:
     async def _serve(
         self, name: str, choice: Choice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)  # the loop itself holds on to none
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -69,6 +73,7 @@ class Proxies:
                     await self._forward(head, port, reader, writer)
         finally:
             writer.close()
+            self._tasks.discard(task)
 
     async def _forward(
         self, head: bytes, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

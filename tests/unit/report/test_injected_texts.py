@@ -128,7 +128,11 @@ def filled(texts: Sequence[str]) -> Verdict:
     named = {"revision": told(), "commit": told(), "url": told(), "identity": {"answered_by": {told(): 3, told(): 1}}}
     before = [
         Told.model_construct(
-            verdict="unstable", revision=told(), commit=told(), finished="2026-01-02T03:04:05.000Z", workflow_run=told()
+            verdict="unstable",
+            revision=told(),
+            commit=told(),
+            finished="2026-01-02T03:04:05.000Z",
+            workflow_run=LINKS.run,
         )
         for _ in range(2)
     ]
