@@ -37,7 +37,7 @@ def test_three_verdicts_the_comments_the_issue_and_the_proofs(tmp_path: Path) ->
     assert "20 of 20 sockets stayed open" in told[2], "in shadow no user ever was on the candidate"
     places = re.findall(r"^----- comment on (.*) -----$", ended.stdout, re.MULTILINE)
     assert places == ["#128", "#128 and on #129", "#128", "#131"]
-    assert "**Reopened:** this was closed on what" in ended.stdout
+    assert "**No longer proven:** this was settled by what" in ended.stdout
     third = ended.stdout[ended.stdout.index("comment on #131") :]
     for story in (
         r"\| ❌ \| sign-in: latency \| .* \| [×+][\d.]+( %)? \| [×+][\d.]+( %)? to [×+][\d.]+",
