@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot import rollback
 from bot.deploy.target import Deployed, Deployer
-from bot.model import Check, Evidence, Observation, Run, Subject, Verdict
+from bot.model import Check, Evidence, Fact, Observation, Run, Subject, Verdict
 from bot.probes.rollout.watch import PROBE, RolloutWatch
 from bot.probes.session import Plan
 from bot.strategy import Course, Strategy, by_hand, decide
@@ -37,6 +37,7 @@ class Rollout:
         self.evidence: dict[str, Evidence] = {}
         self._plan, self._folder, self._log = plan, folder, log
         self._checks: list[Check] = []
+        self._unseen: list[Fact] = []
         self._watched: list[Observation] = []
         self._proofs: dict[str, Observation] = {}
         self._watch: RolloutWatch | None = None
@@ -49,7 +50,7 @@ class Rollout:
     @property
     def observations(self) -> tuple[Observation, ...]:
         """What was seen until now."""
-        facts = tuple(fact for each in self._watched for fact in each.facts)
+        facts = (*(fact for each in self._watched for fact in each.facts), *self._unseen)
         if self._watch is not None:
             facts += self._watch.seen().facts
         own = rollback.observation(PROBE, "measured", tuple(self._checks)).model_copy(update={"facts": facts})
@@ -174,7 +175,9 @@ class Rollout:
             for name in [*critical]:
                 seen = run.observation(name)
                 if seen is None or seen.state == "not measured":
-                    self._log(f"at {step} %, {name} was not measured: {seen.reason if seen else 'it was not observed'}")
+                    reason = (seen.reason if seen else None) or "it was not observed"
+                    self._log(f"at {step} %, {name} was not measured: {reason}")
+                    self._unseen.append(Fact(id=f"at {step} %: {name}", kind="unseen", value={"reason": reason}))
                     critical.remove(name)
                     continue
                 check = rollback.held(name, seen, f"at {step} %: {name}")

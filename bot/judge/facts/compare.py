@@ -16,7 +16,10 @@ COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
     "closes": protocol.compare_closes,
     "refusals": refusals.compare,
 }
-ABSOLUTE: dict[str, Callable[[Basis, Fact], Iterator[Finding]]] = {"rollout": rollout.findings}
+ABSOLUTE: dict[str, Callable[[Basis, Fact], Iterator[Finding]]] = {
+    "rollout": rollout.findings,
+    "unseen": rollout.unseen,
+}
 """Kinds that are judged by themselves, whatever was before."""
 MOST = 50
 """Differences of one fact that are listed one by one; a last row speaks for the rest."""

@@ -103,6 +103,13 @@ def findings(basis: Basis, fact: Fact) -> Iterator[Finding]:
         yield each.model_copy(update={"evidence": evidence, **named})
 
 
+def unseen(basis: Basis, fact: Fact) -> Iterator[Finding]:
+    """`unseen`: what was to be looked at once users were on the candidate, and was not: by law 1 it is no green."""
+    value = fact.value if isinstance(fact.value, dict) else {}
+    reason = str(value.get("reason") or "it was not observed")
+    yield basis.finding(fact.id, "fact", "not measured", severity="critical", reason=reason, remedy="run it again")
+
+
 def _requests(basis: Basis, seen: Seen) -> Iterator[Finding]:
     known, phases = seen.requests, seen.phases
     if known is None:

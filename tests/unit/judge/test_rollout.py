@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.judge import judge
 from bot.judge.basis import Basis
 from bot.judge.facts.rollout import ERROR, at_most, findings
-from bot.judge.policy import Expected
+from bot.judge.policy import Expected, Policy
 from bot.model import Fact, Finding, Observation
+from tests.unit.samples import check, observation, run
 
 CANDIDATE = "shop-2"
 NAMELESS = "the spec has no `identity`"
@@ -237,3 +239,24 @@ def test_a_request_that_was_lost_is_always_said(phases: list[dict[str, Any]], lo
     found = judged(with_loss)["requests"]
 
     assert (found.status == "broken") == (lost > 0)
+
+
+def test_what_could_not_be_looked_at_once_there_were_users_is_no_green() -> None:
+    missed = Fact(id="at 10 %: health", kind="unseen", value={"reason": "the runner lost its network"})
+    seen = Observation(
+        probe="rollout",
+        kind="rollout",
+        title="Rollout",
+        state="measured",
+        checks=(check("at 100 %: health"),),
+        facts=(missed,),
+    )
+    rules = Policy(probes={"health": Expected(kind="http", title="Health", severity="critical")})
+
+    without = judge(run(observation(), seen.model_copy(update={"facts": ()})), None, rules, "sha256:0")
+    found = judge(run(observation(), seen), None, rules, "sha256:0")
+
+    assert without.verdict == "first run"
+    assert found.verdict == "inconclusive"
+    (row,) = (each for each in found.findings if each.status == "not measured")
+    assert (row.id, row.reason) == ("rollout/at 10 %: health", "the runner lost its network")
