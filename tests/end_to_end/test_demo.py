@@ -32,7 +32,7 @@ def test_three_verdicts_the_comments_the_issue_and_the_proofs(tmp_path: Path) ->
     none_lost = r"0 of [\d,]+ requests failed; longest gap 0 ms"
     no_loss = rf"while traffic moved: {none_lost}; 20 of 20 sockets .*; all .* from chat-\w+\."
     assert re.fullmatch(rf"stable; issue #128 closed \(completed\); {no_loss}", told[1])
-    # a fourth where a journey is found slower too, since it signs in
+    # a fourth where the list of threads had some in it when it was asked: then its lost field is seen as well
     back = r"rolled back to chat-\w+: ([34]) of \1 probes that failed hold again, restored in [\d.]+ m?s"
     assert re.fullmatch(rf"unstable; issue #128 open \(reopened\); {back}; {no_loss}", told[2])
     assert "20 of 20 sockets stayed open" in told[2], "in shadow no user ever was on the candidate"
