@@ -120,7 +120,7 @@ class _Deployer:
         self.image = _text(answer.said, "image")
         evidence = as_evidence(answer.printed)
         if answer.said.get("ready") is False:
-            why = _text(answer.said, "reason") or "the command says that it is not ready"
+            why = self.context.redactor.text(_text(answer.said, "reason") or "the command says that it is not ready")
             subject = self._subject(self.candidate, "", commit, None)
             return Deployed(subject, _observation(failed=why, evidence=evidence), "", evidence)
         self._write("deploy" if self.abilities.shadow else "promote")
@@ -253,7 +253,7 @@ class _Deployer:
             environment=self.context.environment,
             revision=self.context.redactor.text(revision),
             commit=commit,
-            image=image if isinstance(image, str) else None,
+            image=self.context.redactor.text(image) if isinstance(image, str) else None,
             url=url,
         )
 

@@ -57,7 +57,9 @@ class DockerDeployer:
             await self._remember(serving=slot)
             await self.front.share({at(slot): 100})
             took, seen = await self.launcher.ready(slot, time.perf_counter())
-            return self._deployed(slot, asked(self.target, slot.revision, seen, ok=took is not None))
+            return self._deployed(
+                slot, asked(self.target, slot.revision, self.context.redactor.text(seen), ok=took is not None)
+            )
         commit = self.memory.serving.commit if self.memory.serving else commit
         if commit is None:
             await self._forget()
@@ -127,7 +129,9 @@ class DockerDeployer:
         await self.front.share({at(revived): 100})
         took, seen = await self.launcher.ready(revived, time.perf_counter())
         await self._discard()
-        return self._deployed(revived, asked(self.target, revived.revision, seen, ok=took is not None))
+        return self._deployed(
+            revived, asked(self.target, revived.revision, self.context.redactor.text(seen), ok=took is not None)
+        )
 
     async def describe(self) -> dict[str, JsonValue]:
         slot = self.memory.candidate or self.memory.serving
@@ -240,7 +244,9 @@ class DockerDeployer:
         await self.front.remember(self.memory)
 
     def _launched(self, found: Started) -> Deployed:
-        observation, evidence = started(self.target, found)
+        # what a build or a health check printed is the service's own word, and may hold anything
+        reason = None if found.reason is None else self.context.redactor.text(found.reason)
+        observation, evidence = started(self.target, replace(found, reason=reason))
         return replace(self._deployed(found.slot, observation), evidence=evidence)
 
     def _deployed(self, slot: Slot, observation: Observation) -> Deployed:

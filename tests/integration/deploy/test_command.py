@@ -189,3 +189,12 @@ async def test_a_value_never_becomes_more_than_one_word(shop: Shop) -> None:
         plan = await deployer.plan("a b; rm -rf /")
         assert plan.lines == ("deploy: echo a b; rm -rf /",)
         assert deployer._words("deploy", "echo {commit}", "a b; rm -rf /") == ["echo", "a b; rm -rf /"]  # type: ignore[attr-defined]
+
+
+async def test_a_reason_is_kept_without_secrets(shop: Shop) -> None:
+    said = '{"ready": false, "reason": "the password s3cret-word was refused"}'
+    async with shop.target(deploy=shlex.join(["echo", said])).open(shop.context) as deployer:
+        deployed = await deployer.deploy(COMMIT)
+    assert deployed.observation.state == "broken"
+    assert "was refused" in (deployed.observation.reason or "")
+    assert "s3cret" not in deployed.observation.to_json().decode()
