@@ -147,6 +147,7 @@ class Rollout:
         shown = await self._prove(DRILL, rollback.holding(baseline))
         if shown.state != "measured":
             return None
+        await asyncio.sleep(self.strategy.watch.after)  # its users are seen there as well, and not only its probes
         again = await self.deployer.deploy(deployed.subject.commit)
         ok = again.observation.state == "measured"
         actual = again.subject.revision if ok else again.observation.reason or "it is not ready"

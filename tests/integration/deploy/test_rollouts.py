@@ -114,7 +114,9 @@ def shop(ground: Ground) -> Shop:
 
 def found(outcome: Outcome, item: str) -> Finding:
     """The finding of this id."""
-    return next(each for each in outcome.verdict.findings if each.id == item)
+    known = {each.id: each for each in outcome.verdict.findings}
+    assert item in known, f"no {item}: {told(outcome)}"
+    return known[item]
 
 
 def told(outcome: Outcome) -> str:
