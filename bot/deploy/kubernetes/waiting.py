@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bot.deploy.kubernetes import objects
 from bot.deploy.kubernetes.api import Api
 from bot.deploy.kubernetes.objects import Object
-from bot.deploy.kubernetes.rollout import Progress, progress
+from bot.deploy.kubernetes.rollout import Progress, gave_up, progress
 from bot.deploy.kubernetes.troubles import Trouble
 from bot.model.duration import format_duration
 
@@ -58,7 +58,9 @@ async def rolled_out(api: Api, name: str, within: float, patience: float) -> Wai
     """Look until the rollout is complete or has failed, for `within` seconds at most.
 
     A trouble that only waiting could end (an image that is not pulled, a container that ends again and again) is a
-    failure once it has stood for `patience` seconds in which no further pod became ready.
+    failure once it has stood for `patience` seconds in which no further pod became ready. So is a deadline that had been
+    exceeded when we came: Kubernetes says so of the rollout before until it sees progress of this one
+    (`syncRolloutStatus` in pkg/controller/deployment/progress.go).
 
     Raises:
         DeployError: the API server refuses, or is down.
@@ -67,10 +69,14 @@ async def rolled_out(api: Api, name: str, within: float, patience: float) -> Wai
     pause = FIRST_PAUSE
     since: dict[str, float] = {}
     best = -1
+    of_before = True
     while True:
         seen = await look(api, name)
         now = time.monotonic()
         state = progress(seen.deployment, seen.replica_sets, seen.pods, seen.events)
+        of_before = of_before and gave_up(seen.deployment)
+        if of_before and state.state == "failed" and now - began < patience:
+            state = Progress("progressing", state.says)
         if state.state == "complete":
             return Waited(seen, state, now - began)
         up = sum(map(objects.ready, seen.of(seen.newest)))
