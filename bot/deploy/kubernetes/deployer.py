@@ -147,6 +147,7 @@ class KubernetesDeployer:
         if waited.seconds is None:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"{self.name} does not take {memory.image}: {why}")
+        acts.kept(self.name, memory, waited.look.deployment, memory.image)
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`."""
@@ -188,6 +189,7 @@ class KubernetesDeployer:
         """As `Deployer.settle`. A candidate that was never promoted has nothing to keep."""
         if self.memory is None or self.memory.act != "promote":
             return
+        acts.kept(self.name, self.memory, await self.api.get("deployments", self.name), self.memory.image)
         await self._write(self.memory.model_copy(update={"act": "settle"}))
         await self._discard()
 
