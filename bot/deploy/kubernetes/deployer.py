@@ -78,6 +78,7 @@ class KubernetesDeployer:
         if self.memory is not None:
             raise DeployError(f"{self.memory.image} is on trial already; accept it or roll it back first")
         stable = await self.stable.read()
+        self.stable.has_pods(stable)
         image, full = await self.names.wanted(commit)
         container = self.stable.container(stable)
         seen = await waiting.look(self.api, self.name)
@@ -148,6 +149,7 @@ class KubernetesDeployer:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"{self.name} does not take {memory.image}: {why}")
         acts.kept(self.name, memory, waited.look.deployment, memory.image)
+        self.stable.has_pods(waited.look.deployment)
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`."""

@@ -187,6 +187,20 @@ async def test_a_scaled_down_deployment_has_no_previous_revision(kube: Ground) -
         assert await deployer.previous(None) is None
         assert (await deployer.plan(commit("b"))).serving is None
         assert await deployer.traffic() == {}
+        with pytest.raises(DeployError, match="scaled to no pods, so users would get nothing"):
+            await deployer.deploy(commit("b"))
+    assert list(kube.images()) == ["chat"]
+
+
+async def test_a_candidate_is_not_promoted_to_no_pods(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=0))
+        with pytest.raises(DeployError, match="scaled to no pods"):
+            await deployer.promote(100)
+    assert kube.images() == {"chat": image("a")}
 
 
 async def test_a_candidate_that_is_still_ending_is_not_taken_for_the_next_one(kube: Ground) -> None:
