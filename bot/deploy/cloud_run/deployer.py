@@ -15,7 +15,7 @@ from bot.deploy.cloud_run.note import FOLLOWS, Note
 from bot.deploy.cloud_run.recovery import make_good
 from bot.deploy.cloud_run.refusals import REASONS, advice
 from bot.deploy.cloud_run.seen import Seen
-from bot.deploy.cloud_run.service import NOTHING_OF_THE_SERVICE, Revision, Service, ready_checks
+from bot.deploy.cloud_run.service import FINE, NOTHING_OF_THE_SERVICE, Revision, Service, ready_checks
 from bot.deploy.cloud_run.sharing import Sharing
 from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.cloud_run.traffic import Share
@@ -258,6 +258,11 @@ class CloudRun:
         if role or status:
             remedy = f"; grant {role}" if role else advice(status or 0, said)
             raise DeployError(f"{revision.name} was not deployed: {said}{remedy}")
+        if revision.ready().state == FINE:  # what failed is not what is to be judged
+            raise DeployError(
+                f"{revision.name} is ready, but the service is not as it was asked to be: {said}; see which revisions its "
+                f"traffic and tags name (gcloud run services describe {self.target.service})"
+            )
         return said
 
     async def _previous(self, service: Service, name: str) -> Deployed:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.deploy.cloud_run import traffic
 from bot.deploy.cloud_run.refusals import plain
-from bot.deploy.cloud_run.traffic import Shares
+from bot.deploy.cloud_run.traffic import Share, Shares
 from bot.model import Check
 from bot.model.errors import DeployError
 from bot.safety.urls import service_url
@@ -92,6 +92,21 @@ class Service:
     def asked(self) -> dict[str, int]:
         """The share that each revision was meant to get."""
         return traffic.percents(self.traffic, self.latest_ready)
+
+    def stuck(self) -> bool:
+        """Was it asked for shares that the platform could not give, and gave up on?
+
+        Then the statuses are of the last time that it could (https://cloud.google.com/run/docs/reference/rest/v2/
+        projects.locations.services, `reconciling`), and whatever is asked for by the same shares fails again.
+        """
+        given = self.percents()
+        return not self.reconciling and sum(given.values()) == 100 and given != self.asked()
+
+    def unserved(self) -> tuple[Share, ...]:
+        """The tags that the platform gave up on: as long as one is asked for, it makes no change of the traffic."""
+        if self.reconciling or self.route_failed() is None:
+            return ()
+        return tuple(each for each in self.traffic if each.tag and not self.has_tag(each.tag))
 
     def has_tag(self, tag: str, revision: str | None = None) -> bool:
         """Does a revision, or this one, answer under this tag?"""
