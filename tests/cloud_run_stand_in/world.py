@@ -47,6 +47,7 @@ class Service:
     revisions: dict[str, Json] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    public: str = ""
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -99,8 +100,9 @@ class World:
             self.services[path] = service
             raw = service.raw
             raw |= settings
-            raw["uri"] = self.proxies.open(name, lambda: self._backends(service, None))
-            raw["urls"] = [raw["uri"]]
+            service.public = self.proxies.open(name, lambda: self._backends(service, None))
+            if not raw.get("defaultUriDisabled"):
+                raw |= {"uri": service.public, "urls": [service.public]}
             return self._begin(service, "template" in body)
 
     def patch(self, path: str, mask: str, body: Json, etag: str | None) -> Json:
@@ -265,7 +267,7 @@ class World:
                 return ready["message"]
             status = {"type": each["type"], "revision": name, "percent": each.get("percent", 0)}
             if tag := each.get("tag"):
-                status |= {"tag": tag, "uri": self._address(service, tag)}
+                status |= {"tag": tag} | ({} if raw.get("defaultUriDisabled") else {"uri": self._address(service, tag)})
             statuses.append(status)
         raw["trafficStatuses"] = statuses
         return None

@@ -39,15 +39,17 @@ class CloudRun:
         self.candidate: str | None = None
         self.ready = False
         self.over = False
+        self.addressed = True
         self._names: dict[str | None, str] = {}
 
     @property
     def abilities(self) -> Abilities:
         """A revision without traffic has an address by its tag, and any share is possible.
 
+        A service whose default address is disabled has none for its tags either: then it cannot be reached without users.
         An instance more cannot be started and timed: the API has no such act, and another revision is another thing.
         """
-        return Abilities(shadow=True, splits=True, fresh=False)
+        return Abilities(shadow=self.addressed, splits=True, fresh=False)
 
     async def begin(self) -> None:
         """Make good what an earlier bot left half-done.
@@ -65,7 +67,9 @@ class CloudRun:
     async def plan(self, commit: str | None) -> Intent:
         """As `Deployer.plan`."""
         full = await self._named(commit)
-        return planning.intent(self.target, await self.acts.read(), self._name(full), full)
+        service = await self.acts.read()
+        self.addressed = service is None or not service.raw.get("defaultUriDisabled")
+        return planning.intent(self.target, service, self._name(full), full)
 
     async def previous(self, commit: str | None) -> Deployed | None:
         """As `Deployer.previous`: the revision with the most traffic, which gets an address of its own by a tag."""
@@ -83,6 +87,7 @@ class CloudRun:
             if ended.failure is not None:
                 raise DeployError(f"{old} was given no address of its own: {ended.failure}")
             service = ended.service
+        self.addressed = service.url(self.target.old_tag) is not None
         return await self._previous(service, old)
 
     async def deploy(self, commit: str | None) -> Deployed:
@@ -130,6 +135,11 @@ class CloudRun:
         if ended.failure is not None:
             del self._names[full]  # a name stands for one try
             failure = await self._failed(ended, revision)
+        elif not percent and self.addressed and ended.service.url(self.target.new_tag) is None:
+            raise DeployError(
+                f"{name} has no address of its own, though it is at the tag {self.target.new_tag}: at the service's it is not "
+                "the one that answers; see whether its default URL is disabled, or deploy with `strategy: direct`"
+            )
         return self.seen.candidate(ended.service, revision, full, percent, took, failure)
 
     async def urls(self) -> Urls:

@@ -39,6 +39,8 @@ def intent(target: CloudRunTarget, service: Service | None, name: str, commit: s
         for each in service.unserved()
         if each.tag not in (target.new_tag, target.old_tag)
     ]
+    if service.raw.get("defaultUriDisabled"):
+        lines.append("its default URL is disabled, and those of its tags with it: no revision has an address of its own")
     if "INTERNAL" in service.ingress:
         lines.append(f"its ingress is {service.ingress}: it cannot be reached from outside of its network")
     return Intent(name, serving, tuple(lines))
