@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.deploy.cloud_run import traffic
+from bot.deploy.cloud_run.note import COMMIT, LABEL
 from bot.deploy.cloud_run.refusals import plain
 from bot.deploy.cloud_run.traffic import Share, Shares
 from bot.model import Check
@@ -162,11 +163,16 @@ class Revision:
         parts = (each for each in self.conditions() if each.state == FAILED and each.type != "Ready" and each.message)
         return self.ready() if self.ready().message else next(parts, self.ready())
 
-    def commit(self, key: str) -> str | None:
-        """The commit that whoever deployed it wrote down: we, or a common label."""
+    def commit(self) -> str | None:
+        """The commit that whoever deployed it wrote down: we, or a common label.
+
+        A tool that deploys after us copies ours, and our label, to a revision of which it is not true: ours counts where it
+        names this revision, and a label where it says something else than what was copied.
+        """
         annotations, labels = self.raw.get("annotations") or {}, self.raw.get("labels") or {}
-        found = annotations.get(key) or labels.get("commit-sha")
-        text = str(found or "")
+        ours, _, revision = str(annotations.get(COMMIT, "")).partition(" ")
+        label = str(labels.get(LABEL, ""))
+        text = ours if revision == self.name else label if label != ours else ""
         return text if len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text) else None
 
 
