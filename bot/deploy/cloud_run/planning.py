@@ -27,7 +27,9 @@ def intent(target: CloudRunTarget, service: Service | None, name: str, commit: s
         )
     if service.stuck():
         asked, given = _words(service.asked()), _words(service.percents())
-        lines.append(f"its traffic was to be {asked}, which the platform could not give: users are at {given}, and stay")
+        lines.append(
+            f"its traffic was to be {asked}, which the platform could not give: users are at {given}, and stay"
+        )
     lines += [
         f"the tag {each.tag} is left on {each.revision or 'the latest revision'} from before, and is moved"
         for each in service.traffic
@@ -40,7 +42,9 @@ def intent(target: CloudRunTarget, service: Service | None, name: str, commit: s
         if each.tag not in (target.new_tag, target.old_tag)
     ]
     if service.raw.get("defaultUriDisabled"):
-        lines.append("its default URL is disabled, and those of its tags with it: no revision has an address of its own")
+        lines.append(
+            "its default URL is disabled, and those of its tags with it: no revision has an address of its own"
+        )
     if "INTERNAL" in service.ingress:
         lines.append(f"its ingress is {service.ingress}: it cannot be reached from outside of its network")
     return Intent(name, serving, tuple(lines))

@@ -438,7 +438,10 @@ async def test_words_of_the_platform_stay_words_on_one_line(ground: Ground) -> N
 @pytest.mark.parametrize(
     ("rest", "says"),
     [
-        ({"percent": 10}, "its traffic was to be shop-00001-old 90 %, shop-00002-bad 10 %, which the platform could not give"),
+        (
+            {"percent": 10},
+            "its traffic was to be shop-00001-old 90 %, shop-00002-bad 10 %, which the platform could not give",
+        ),
         ({"tag": "probe"}, "the tag probe is on shop-00002-bad, which the platform cannot serve: it is taken away"),
     ],
 )

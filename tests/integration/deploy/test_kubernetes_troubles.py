@@ -139,7 +139,9 @@ async def test_a_rollback_does_not_take_what_kubernetes_said_of_the_rollout_befo
         kube.push("b", SERVES, ready=False)
         with pytest.raises(DeployError, match="Kubernetes gave the rollout up"):
             await deployer.promote(100)
-        kube.cluster.deployments.scales = False  # its controller is slow: what it said of the rollout stands for a while
+        kube.cluster.deployments.scales = (
+            False  # its controller is slow: what it said of the rollout stands for a while
+        )
 
         async def takes_it_up_again() -> None:
             while kube.deployment()["status"]["observedGeneration"] < kube.deployment()["metadata"]["generation"]:

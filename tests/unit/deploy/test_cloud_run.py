@@ -262,10 +262,23 @@ def test_a_revisions_name_is_one_that_the_platform_takes(service: str, commit: s
         ("The service agent must have permission to read the image, eu/x", "roles/artifactregistry.reader"),
         ("Permission 'logging.logEntries.list' denied", "roles/logging.viewer"),
         ("Permission denied on secret: projects/1/secrets/x", "roles/secretmanager.secretAccessor"),
+        ("Permission 'run.services.update' denied on resource 'services/secrets-api'", "roles/run.developer"),
     ],
 )
 def test_the_missing_role_is_named(said: str, named: str) -> None:
     assert role(said).startswith(f"{named} on the ")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: a", "no role helps"),
+        ("This API method requires billing to be enabled. Please enable billing on project #1", "billing account"),
+    ],
+)
+def test_no_role_is_named_where_none_helps(said: str, what: str) -> None:
+    assert what in advice(403, said)
+    assert "roles/" not in advice(403, said)
 
 
 def test_a_refusal_says_what_and_what_to_do() -> None:
