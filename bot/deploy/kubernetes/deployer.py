@@ -150,6 +150,7 @@ class KubernetesDeployer:
             raise DeployError(f"{self.name} does not take {memory.image}: {why}")
         acts.kept(self.name, memory, waited.look.deployment, memory.image)
         self.stable.has_pods(waited.look.deployment)
+        self.addresses.promoted = True
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`."""
@@ -233,6 +234,7 @@ class KubernetesDeployer:
         return candidate.called(self.name) if on_trial else self.name
 
     async def _go_back(self, memory: Memory) -> Waited:
+        self.addresses.promoted = False
         await self._write(memory.model_copy(update={"act": "rollback"}))
         waited = await acts.put_back(self.api, self.name, memory, self.target.within, self.target.patience)
         if waited.seconds is None:
@@ -279,7 +281,7 @@ class KubernetesDeployer:
 
     def _of_pod(self, pod: Object, container: str) -> str:
         """The revision that a pod belongs to, by its image."""
-        image = next((str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == container), "")
+        image = pods.image_in(pod, container)
         commit = self.memory.commit if self.memory and image == self.memory.image else None
         return self.names.revision(image, commit) if image else objects.name(pod)
 

@@ -43,6 +43,19 @@ async def test_a_candidate_is_tried_without_users_then_promoted_and_kept(kube: G
     assert users.answers.keys() == {"a", "b"}, "no request was lost"
 
 
+async def test_a_candidate_that_users_have_is_asked_where_they_are(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        deployed = await deployer.deploy(commit("b"))
+        kube.push("b", name="b among users")
+        await deployer.promote(100)
+        assert await asyncio.to_thread(ask, deployed.subject.url) == "b among users"
+        await deployer.promote(0)
+        assert await asyncio.to_thread(ask, deployed.subject.url) == "b"
+    kube.alone("a")
+
+
 async def test_a_candidate_that_is_left_gives_way_to_the_revision_before(kube: Ground) -> None:
     kube.install()
     kube.push("b")
