@@ -137,8 +137,8 @@ class CloudRun:
             failure = await self._failed(ended, revision)
         elif not percent and self.addressed and ended.service.url(self.target.new_tag) is None:
             raise DeployError(
-                f"{name} has no address of its own, though it is at the tag {self.target.new_tag}: at the service's it is not "
-                "the one that answers; see whether its default URL is disabled, or deploy with `strategy: direct`"
+                f"{name} has no address of its own, though it is at the tag {self.target.new_tag}: at the service's it is "
+                "not the one that answers; see whether its default URL is disabled, or deploy with `strategy: direct`"
             )
         return self.seen.candidate(ended.service, revision, full, percent, took, failure)
 

@@ -45,8 +45,8 @@ def of_image(pick: Pick, container: str, image: str) -> Pick:
 
 def image_in(pod: Object, container: str) -> str:
     """The image that a pod's container was made with; empty where it has no such container."""
-    found = (each for each in pod["spec"]["containers"] if each["name"] == container)
-    return str(next(found, {}).get("image", ""))
+    found = (str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == container)
+    return next(found, "")
 
 
 async def taking_traffic(api: Api, selector: dict[str, str], replica_set: str | None = None) -> list[Object]:

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from bot.deploy.kubernetes.deployer import stable_lines
 from bot.model.errors import DeployError
-from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image
+from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image, manifest
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
 
@@ -174,6 +175,20 @@ async def test_nothing_is_deployed_where_users_have_no_deployment(kube: Ground) 
     async with kube.target().open(kube.context()) as deployer:
         with pytest.raises(DeployError, match="no Deployment 'chat' in the namespace 'shop': create it first"):
             await deployer.deploy(commit("b"))
+
+
+def test_what_a_candidate_shares_with_the_pods_that_serve_is_said_in_the_plan() -> None:
+    stable = manifest()
+    assert stable_lines(stable, "b", "a") == []
+    pod = stable["spec"]["template"]["spec"]
+    pod["volumes"] = [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "orders"}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    pod["containers"][0]["ports"][0]["hostPort"] = 80
+    [claim, port] = stable_lines(stable, "b", "a")
+    assert "mounts orders as well" in claim
+    assert "a port of their node" in port
 
 
 async def test_a_paused_deployment_is_refused_before_anything_is_done(kube: Ground) -> None:
