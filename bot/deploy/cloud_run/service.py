@@ -101,7 +101,8 @@ class Service:
         projects.locations.services, `reconciling`), and whatever is asked for by the same shares fails again.
         """
         given = self.percents()
-        return not self.reconciling and sum(given.values()) == 100 and given != self.asked()
+        over = not self.reconciling and self.route_failed() is not None
+        return over and sum(given.values()) == 100 and given != self.asked()
 
     def unserved(self) -> tuple[Share, ...]:
         """The tags that the platform gave up on: as long as one is asked for, it makes no change of the traffic."""
