@@ -74,6 +74,7 @@ class Ground:
             "service": "shop",
             "image": "registry/shop:good",
             "within": "20s",
+            "spread": "10ms",
             "token": TOKEN,
             "endpoint": self.google.url,
             "logging": self.google.url,

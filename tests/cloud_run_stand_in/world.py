@@ -48,17 +48,23 @@ class Service:
     instances: dict[str, Instance] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     public: str = ""
+    routes: list[Json] = field(default_factory=list)
+    moved: float = 0.0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
 class Troubles:
-    """What goes wrong on purpose. `slow`: seconds that each reconciliation takes; `fails`: it ends with this status."""
+    """What goes wrong on purpose. `slow`: seconds that each reconciliation takes; `fails`: it ends with this status.
+
+    `trails`: seconds for which requests still go by the routes before, though the statuses have the new ones.
+    """
 
     slow: float = 0.0
     fails: list[tuple[int, str]] = field(default_factory=list)
     condition: tuple[str, str] | None = None
     lag: float = 0.0
+    trails: float = 0.0
 
 
 class World:
@@ -269,6 +275,7 @@ class World:
             if tag := each.get("tag"):
                 status |= {"tag": tag} | ({} if raw.get("defaultUriDisabled") else {"uri": self._address(service, tag)})
             statuses.append(status)
+        service.routes, service.moved = raw["trafficStatuses"], time.monotonic()
         raw["trafficStatuses"] = statuses
         return None
 
@@ -306,9 +313,10 @@ class World:
 
     def _backends(self, service: Service, tag: str | None) -> list[tuple[str, int, int]]:
         with self.lock:
+            trailing = time.monotonic() < service.moved + self.troubles.trails
             return [
                 (each["revision"], each["percent"] if tag is None else 1, service.instances[each["revision"]].port)
-                for each in service.raw["trafficStatuses"]
+                for each in (service.routes if trailing else service.raw["trafficStatuses"])
                 if tag is None or each.get("tag") == tag
             ]
 

@@ -1,5 +1,6 @@
 """An open service of Cloud Run: the acts of `Deployer`, in the order in which a deploy does them."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -140,6 +141,8 @@ class CloudRun:
                 f"{name} has no address of its own, though it is at the tag {self.target.new_tag}: at the service's it is "
                 "not the one that answers; see whether its default URL is disabled, or deploy with `strategy: direct`"
             )
+        if failure is None:
+            await self._spread()  # its address is new
         return self.seen.candidate(ended.service, revision, full, percent, took, failure)
 
     async def urls(self) -> Urls:
@@ -158,6 +161,7 @@ class CloudRun:
         if not 0 <= percent <= 100:
             raise DeployError(f"{percent} % is no share of the traffic; it goes from 0 to 100")
         await self._promote(note.model_copy(update={"act": "promote"}), percent)
+        await self._spread()
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`: all shares are as they were found, by the revisions' names."""
@@ -168,6 +172,7 @@ class CloudRun:
             return None
         service = await self._give_back(note)
         self.over = True
+        await self._spread()
         return await self._previous(service, note.previous)
 
     async def describe(self) -> dict[str, JsonValue]:
@@ -237,6 +242,14 @@ class CloudRun:
     async def _promote(self, note: Note, percent: int) -> None:
         operation = await self.acts.change(note, lambda each: self.sharing.promoted(each, note, percent))
         await self.acts.moved(operation, sharing.wanted(note, percent))
+
+    async def _spread(self) -> None:
+        """Let what the platform says become true everywhere.
+
+        "Traffic routing adjustments are not instantaneous": requests go to either revision for a while
+        (https://cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration).
+        """
+        await asyncio.sleep(self.target.spread)
 
     async def _give_back(self, note: Note) -> Service:
         """The shares as they were found; a candidate that never was ready loses its tag, which holds the route up."""

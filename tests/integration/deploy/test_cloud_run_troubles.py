@@ -432,6 +432,20 @@ async def test_words_of_the_platform_stay_words_on_one_line(ground: Ground) -> N
     assert "hunter" not in reason
 
 
+async def test_a_move_is_over_once_the_front_ends_have_followed(ground: Ground) -> None:
+    old = ground.stable()
+    ground.google.troubles.trails = 0.7
+    async with ground.target(spread="800ms").open(ground.context()) as deployer:
+        await deployer.previous(None)
+        candidate = (await deployer.deploy(COMMIT)).subject
+        assert ask(candidate.url) == candidate.revision, "its address is known"
+        public = (await deployer.urls()).public
+        await deployer.promote(100)
+        assert ask(public) == candidate.revision
+        assert await deployer.rollback() is not None
+        assert ask(public) == old
+
+
 # ── what others asked for, and the platform could not give
 
 
