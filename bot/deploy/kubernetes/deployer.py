@@ -138,6 +138,7 @@ class KubernetesDeployer:
         if percent == 0:
             if self._promoted:
                 await self._go_back(memory)
+                await self._drained()
                 await self._write(memory.model_copy(update={"act": "deploy"}))
             return
         if memory.image == memory.previous_image:
@@ -151,6 +152,7 @@ class KubernetesDeployer:
         acts.kept(self.name, memory, waited.look.deployment, memory.image)
         self.stable.has_pods(waited.look.deployment)
         self.addresses.promoted = True
+        await self._drained()
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`."""
@@ -158,6 +160,8 @@ class KubernetesDeployer:
         if memory is None:
             return await self.previous(None)
         waited = await self._go_back(memory) if self._promoted else None
+        if waited is not None:
+            await self._drained()
         await self._discard()
         if waited is None:
             return await self.previous(None)
@@ -241,6 +245,10 @@ class KubernetesDeployer:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"the rollback of {self.name} to {memory.previous_image} is not complete: {why}")
         return waited
+
+    async def _drained(self) -> None:
+        if not await waiting.drained(self.api, self.name, self.target.within):
+            self.context.log(f"pods of {self.name} that were replaced have not ended yet: they may still answer")
 
     async def _see_that_it_is_the_same(self, memory: Memory) -> None:
         """An image that is called as the stable one's is promoted by doing nothing: it has to be that very image.

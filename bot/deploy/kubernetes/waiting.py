@@ -12,6 +12,8 @@ from bot.deploy.kubernetes.troubles import Trouble
 from bot.model.duration import format_duration
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+MARGIN = 5.0
+"""Seconds beyond its own grace period that a pod may take to end."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,32 @@ async def rolled_out(api: Api, name: str, within: float, patience: float) -> Wai
             return Waited(seen, _late(state, within), None)
         await asyncio.sleep(min(pause, max(0.0, within - (now - began))))
         pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+async def drained(api: Api, name: str, within: float) -> bool:
+    """Wait until the pods of a Deployment's former ReplicaSets have ended, as long as they are given to; have they?
+
+    One that is ending takes no new traffic by Kubernetes' word, but a proxy, an ingress or a load balancer learns of it a
+    little later, and it answers until it has ended. So do the sockets that it holds.
+    """
+    began = time.monotonic()
+    while True:
+        seen = await look(api, name)
+        mine = {objects.uid(each) for each in seen.of(seen.newest)}
+        own = [each for each in seen.replica_sets if objects.owned_by(each, seen.deployment)]
+        left = [
+            each
+            for each in seen.pods
+            if objects.uid(each) not in mine
+            and any(objects.owned_by(each, owner) for owner in own)
+            and (each.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        ]
+        if not left:
+            return True
+        given = max(float(each["spec"].get("terminationGracePeriodSeconds", 30)) for each in left)
+        if time.monotonic() - began >= min(within, given + MARGIN):
+            return False
+        await asyncio.sleep(FIRST_PAUSE * 2)
 
 
 def _stuck(state: Progress, since: dict[str, float], now: float, patience: float) -> Progress | None:

@@ -44,6 +44,27 @@ async def test_a_candidate_is_tried_without_users_then_promoted_and_kept(kube: G
     assert users.answers.keys() == {"a", "b"}, "no request was lost"
 
 
+async def test_a_promotion_and_a_rollback_are_over_once_nobody_else_can_answer(kube: Ground) -> None:
+    slow = SERVES.replace("time.sleep(0.1)", "time.sleep(1)")
+    kube.push("a", slow)
+    kube.install()
+    kube.push("b", slow)
+
+    def images() -> set[str]:
+        pods = kube.cluster.store.every("pods")
+        return {
+            each["spec"]["containers"][0]["image"] for each in pods if each["metadata"]["labels"].get("app") == "chat"
+        }
+
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        await deployer.promote(100)
+        assert images() == {image("b")}, "whoever is ending can still answer"
+        await deployer.rollback()
+        assert images() == {image("a")}
+    kube.alone("a")
+
+
 async def test_a_candidate_that_users_have_is_asked_where_they_are(kube: Ground) -> None:
     kube.install()
     kube.push("b")
