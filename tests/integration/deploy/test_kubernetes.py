@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.deploy.kubernetes.deployer import stable_lines
+from bot.deploy.kubernetes.planning import stable_lines
 from bot.model.errors import DeployError
 from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image, manifest
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
