@@ -22,6 +22,7 @@ deploy:
     image: registry/shop:crashes
     endpoint: {url}
     logging: {url}
+    spread: 10ms
 probes:
   health: {{http: GET /health}}
 """
