@@ -110,6 +110,8 @@ class Shop:
     folder: Path
     port: int = field(default_factory=free_port)
 
+    _processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         git(self.folder, "init", "-q", "-b", "main")
@@ -133,7 +135,7 @@ class Shop:
         return self._started([sys.executable, "-m", "bot", *words], **environment)
 
     def _started(self, words: list[str], **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(HOME), **environment},
@@ -142,6 +144,8 @@ class Shop:
             text=True,
             preexec_fn=_as_from_a_terminal,
         )
+        self._processes.append(process)
+        return process
 
     def run_within(self, limits: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run the command line to its end within limits, in the words of the shell."""
@@ -182,6 +186,9 @@ class Shop:
                     continue
                 if str(self.folder) in words or place.startswith(str(self.folder)):
                     os.kill(int(entry.name), signal.SIGKILL)
+        for process in self._processes:  # a test that failed did not wait for its own
+            with process:
+                process.kill()
 
 
 def wait_for(condition: Any, seconds: float = 20.0) -> None:
