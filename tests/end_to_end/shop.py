@@ -71,7 +71,7 @@ identity: {header: x-revision}
 probes:
   health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
   stock: {http: GET /stock, timeout: 4s, expect: {status: 200, json: {apples: 3}}}
-judge: {budget: {latency: 100%}, floor: {latency: 50ms}, failures: {latency: 15%}, tolerance: 2000%, time: 6s}
+judge: {budget: {latency: 100%}, floor: {latency: 50ms}, failures: {latency: 15%}, tolerance: 2000%, time: 60s}
 """
 
 
@@ -162,7 +162,7 @@ class Shop:
         return self._ended(self._started([sys.executable, "-m", "bot.action"], **environment))
 
     def _ended(self, process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=100)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def serving(self) -> str:
@@ -191,9 +191,11 @@ class Shop:
                 process.kill()
 
 
-def wait_for(condition: Any, seconds: float = 20.0) -> None:
-    """Wait until something is so."""
+def wait_for(condition: Any, seconds: float = 60.0, running: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until something is so; at most for as long as what should bring it about is `running`."""
     until = time.monotonic() + seconds
     while not condition():
+        if running is not None and running.poll() is not None:
+            raise AssertionError("it never came true; what ran has ended:\n" + "\n".join(running.communicate()))
         assert time.monotonic() < until, "it never came true"
         time.sleep(0.02)
