@@ -21,7 +21,7 @@ SCHEMA = "database schema"
 class Strategy(BaseModel):
     """How users' traffic gets to the candidate, and back. `direct` alone is `{shadow: false, promote: [100]}`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shadow: bool = True
     """Whether the candidate has no users while it is probed, where the target can do that (true)."""

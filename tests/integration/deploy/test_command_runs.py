@@ -12,6 +12,7 @@ import pytest
 from bot import pipeline, spec
 from bot.baseline.directory import DirectoryStore
 from bot.outcome import Outcome, Request
+from tests.finding import pick
 from tests.integration.deploy import deploy_tool
 
 SPEC = """version: 1
@@ -101,7 +102,7 @@ async def test_a_name_that_only_deploy_knows_is_the_one_that_is_watched_for(shop
     await shop.prove("a", f"{{{QUICK}}}", own)
     outcome = await shop.prove("b", f"{{{QUICK}}}", own)
 
-    traffic = next(each for each in outcome.verdict.findings if each.id == "rollout/promotion: traffic at 100 %")
+    traffic = pick(outcome.verdict.findings, lambda each: each.id == "rollout/promotion: traffic at 100 %")
     assert traffic.status == "maintained", traffic
     assert shop.serves() == "own-bbbbbbb"
 

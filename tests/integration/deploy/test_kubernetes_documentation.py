@@ -11,6 +11,7 @@ import yaml
 
 from bot import spec
 from bot.deploy.kubernetes.target import KubernetesTarget
+from tests.finding import pick
 from tests.integration.deploy.kubernetes_ground import CRASHES, ask, commit
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
@@ -20,7 +21,7 @@ MANIFESTS, WORKFLOW = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def manifest(kind: str) -> Any:
-    return next(each for each in yaml.safe_load_all(MANIFESTS) if each["kind"] == kind)
+    return pick(yaml.safe_load_all(MANIFESTS), lambda each: each["kind"] == kind)
 
 
 async def test_the_role_is_enough_and_no_more_than_that(kube: Ground) -> None:

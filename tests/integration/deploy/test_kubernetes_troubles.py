@@ -9,6 +9,7 @@ import pytest
 
 from bot.deploy.target import Deployed
 from bot.model.errors import DeployError
+from tests.finding import pick
 from tests.integration.deploy.kubernetes_ground import CRASHES, SERVES, WANTS_MEMORY, commit, image
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 from tests.kubernetes_stand_in.deployments import template
@@ -16,7 +17,12 @@ from tests.kubernetes_stand_in.deployments import template
 
 def evidence(deployed: Deployed) -> Any:
     """What Kubernetes said."""
-    return next(json.loads(data) for data, kind in deployed.evidence.values() if kind == "application/json")
+    return json.loads(kept(deployed, "application/json"))
+
+
+def kept(deployed: Deployed, kind: str) -> bytes:
+    """The first evidence of a media type."""
+    return pick(deployed.evidence.values(), lambda each: each[1] == kind)[0]
 
 
 def crowded(kube: Ground) -> None:
@@ -88,7 +94,7 @@ async def test_what_a_crashing_candidate_printed_is_evidence(kube: Ground) -> No
     kube.push("b", "print('password=hunter-two-hunter')\n" + CRASHES)
     async with kube.target(within=5, patience=0.3).open(kube.context()) as deployer:
         deployed = await deployer.deploy(commit("b"))
-    printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
+    printed = kept(deployed, "text/plain").decode()
     assert "cannot find the database" in printed
     assert "hunter" not in printed
 
@@ -100,7 +106,7 @@ async def test_the_end_of_a_long_output_is_kept_and_no_torn_secret(kube: Ground)
     kube.push("b", flood + CRASHES)
     async with kube.target(within=5, patience=0.3).open(kube.context()) as deployer:
         deployed = await deployer.deploy(commit("b"))
-    printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
+    printed = kept(deployed, "text/plain").decode()
     assert "\n500 xxx" not in printed
     assert "\n899 xxx" in printed
     assert printed.endswith("y[redacted]\n"), "it was cut in the middle of the secret"
