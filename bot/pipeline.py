@@ -217,6 +217,8 @@ class _Pass:
         elif verdict.verdict == "unstable" and rollout.protects:
             # a rehearsal hands nothing over, whatever `rollback` says: leaving the target unsettled gives the traffic back
             await rollout.back(deployed, verdict, baseline)
+        else:
+            await rollout.uphold(verdict, baseline)
         with contextlib.suppress(DeployError):  # what is left over is found by the next pass
             for line in await rollout.deployer.cleanup():
                 self.log(line)

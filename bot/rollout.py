@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot import rollback
-from bot.deploy.target import Deployed, Deployer
+from bot.deploy.target import Deployed, Deployer, MayLosePrevious
 from bot.model import Check, Evidence, Fact, Observation, Run, Subject, Verdict
 from bot.probes.rollout.watch import PROBE, RolloutWatch
 from bot.probes.session import Plan
@@ -113,6 +113,14 @@ class Rollout:
         """Take back what the candidate has of the users, and prove it."""
         async with self._watching(rollback.PROBE, deployed.subject):
             await self._back(verdict, baseline)
+
+    async def uphold(self, verdict: Verdict, baseline: Run | None) -> str | None:
+        """Bring the revision before up again where it has ended meanwhile, and prove that; which one had ended."""
+        lost = await self.deployer.lost() if isinstance(self.deployer, MayLosePrevious) else None
+        if lost is not None:
+            self.say(PROBE, f"{lost} had ended by itself meanwhile", "find out why, in what it printed last")
+            await self._back(verdict, baseline)
+        return lost
 
     def say(self, name: str, reason: str, remedy: str | None = None) -> None:
         """Have the verdict say why something was not done."""
@@ -222,7 +230,9 @@ async def follow(rollout: Rollout, deployed: Deployed, verdict: Verdict, baselin
     elif act == "roll back":
         await rollout.back(deployed, verdict, baseline)
     elif act == "withhold":
-        rollout.say(PROBE, f"the candidate got no users: {reason}", "see what was not measured")
+        lost = await rollout.uphold(verdict, baseline)
+        meanwhile = f"; {lost} had ended by itself meanwhile" if lost else ""
+        rollout.say(PROBE, f"the candidate got no users: {reason}{meanwhile}", "see what was not measured")
     else:
         if reason:
             serving = baseline.subject if baseline else None

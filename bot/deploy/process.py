@@ -144,6 +144,13 @@ class _Deployer:
         await self._discard()
         return self._seen(slot, seen, ok=took is not None)
 
+    async def lost(self) -> str | None:
+        """As `MayLosePrevious.lost`."""
+        slot = self.memory.serving
+        if slot is None or not self.memory.keep or self.memory.act in ("switch", "settle"):
+            return None
+        return None if processes.alive(slot.process) else slot.revision
+
     async def describe(self) -> dict[str, JsonValue]:
         slot = self.memory.candidate or self.memory.serving
         if slot is None:
@@ -181,6 +188,11 @@ class _Deployer:
     async def close(self) -> None:
         """Leave nothing half-done: the previous revision has the URL unless the candidate was accepted."""
         on_trial = self.memory.candidate is not None
+        if self.memory.serving is not None and await self.lost():
+            try:
+                await self._revive(self.memory.serving)
+            except DeployError as error:  # whoever leaves because of another error is not to hear of this one instead
+                self.context.log(str(error))
         self.memory, lines = await recovery.converge(self.home, self.memory)
         for line in lines if on_trial else ():
             self.context.log(line)
