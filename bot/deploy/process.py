@@ -147,7 +147,7 @@ class _Deployer:
     async def lost(self) -> str | None:
         """As `MayLosePrevious.lost`."""
         slot = self.memory.serving
-        if slot is None or not self.memory.keep or self.memory.act in ("switch", "settle"):
+        if slot is None or not self.memory.keep or self.memory.act not in (None, "deploy"):
             return None
         return None if processes.alive(slot.process) else slot.revision
 

@@ -1,7 +1,9 @@
 """The target `docker`, on a real engine."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from bot.deploy.docker import containers, engine
 from bot.deploy.docker.recovery import recover_one
 from bot.deploy.docker.target import DockerTarget
-from bot.deploy.target import DeployContext
+from bot.deploy.target import DeployContext, MayLosePrevious
 from bot.model.errors import DeployError
 from bot.recovering import NOTHING, recover
 from bot.safety.redact import Redactor
@@ -36,6 +38,10 @@ class Pier:
     def named(self, commit: str) -> str:
         return f"{self.service}-{commit[:7]}"
 
+    def container(self, commit: str) -> dict[str, Any]:
+        """The container of a revision, as the engine has it."""
+        return next(each for each in self.dock.containers() if self.named(commit) in each["Name"])
+
     async def accepted(self, commit: str, **keys: Any) -> str:
         """Deploy a revision and accept it; the public address."""
         async with self.target(**keys).open(self.context) as deployer:
@@ -44,6 +50,15 @@ class Pier:
             await deployer.promote(100)
             await deployer.settle()
             return deployed.public_url
+
+
+async def answers(public: str, revision: str) -> None:
+    """Wait until users reach this revision; the test's own time is the limit."""
+    while True:
+        with suppress(OSError):
+            if asked(public)[0] == revision:
+                return
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ async def test_a_rollback_starts_a_previous_revision_that_has_ended(pier: Pier) 
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+        old = pier.container(first)
         docker("kill", old["Id"])
         restored = await deployer.rollback()
         assert restored is not None
@@ -104,30 +119,48 @@ async def test_a_rollback_starts_a_previous_revision_that_has_ended(pier: Pier) 
     assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
 
 
+HEALTH = "HEALTHCHECK --interval=1s --retries=1 CMD"
+
+
 @pytest.mark.parametrize(
     ("dockerfile", "said"),
     [
-        (f"FROM {BASE}\nRUN echo no room left; exit 3\n", "its image cannot be built"),
+        (f"FROM {BASE}\nRUN echo no room left for s3cret-word; exit 3\n", "its image cannot be built"),
         (f'FROM {BASE}\nCMD ["python3", "-c", "raise SystemExit(\'no s3cret-word\')"]\n', "it never became ready"),
-        (f'FROM {BASE}\nCMD ["/no/such/program"]\n', "No such file or directory"),
-        (
-            DOCKERFILE + "HEALTHCHECK --interval=1s --retries=1 CMD exit 1\n",
-            "unhealthy",
-        ),
+        (f'FROM {BASE}\nCMD ["/no/such/s3cret-word"]\n', "no such file or directory"),
+        (f"{DOCKERFILE}{HEALTH} echo no s3cret-word; exit 1\n", "unhealthy: no"),
     ],
     ids=["build", "crash", "command", "health"],
 )
-async def test_a_candidate_that_does_not_come_up_is_evidence(pier: Pier, dockerfile: str, said: str) -> None:
+async def test_a_candidate_that_does_not_come_up_is_evidence_without_secrets(
+    pier: Pier, dockerfile: str, said: str
+) -> None:
     first = pier.dock.commit("apples")
     public = await pier.accepted(first)
     second = pier.dock.commit("pears", dockerfile)
     async with pier.target(within="8s").open(pier.context) as deployer:
         deployed = await deployer.deploy(second)
-        assert deployed.observation.state == "broken"
-        assert said in (deployed.observation.reason or "")
-        assert all(b"s3cret" not in data for data, _ in deployed.evidence.values())
+    assert deployed.observation.state == "broken"
+    reason = deployed.observation.reason or ""
+    assert said in reason.lower()
+    assert "[redacted]" in reason
+    assert "s3cret" not in deployed.observation.model_dump_json()
+    assert all(b"s3cret" not in data for data, _ in deployed.evidence.values())
     assert asked(public)[0] == pier.named(first)
     assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
+
+
+async def test_what_a_previous_revision_says_of_its_health_is_without_secrets(pier: Pier) -> None:
+    first = pier.dock.commit("apples", f"{DOCKERFILE}{HEALTH} test ! -e /ill || {{ echo no s3cret-word; exit 1; }}\n")
+    await pier.accepted(first)
+    docker("exec", pier.container(first)["Id"], "touch", "/ill")
+    while pier.container(first)["State"]["Health"]["Status"] != "unhealthy":
+        await asyncio.sleep(0.1)
+    async with pier.target().open(pier.context) as deployer:
+        for seen in (await deployer.previous(None), await deployer.rollback()):
+            assert seen is not None
+            assert seen.observation.reason == f"{pier.named(first)} is not ready: unhealthy: no [redacted]"
+            assert "s3cret" not in seen.observation.model_dump_json()
 
 
 async def test_a_killed_bot_is_made_good_by_the_next_one_from_what_the_engine_holds(pier: Pier, tmp_path: Path) -> None:
@@ -298,7 +331,7 @@ async def test_a_candidate_that_has_ended_gets_no_users_and_is_not_accepted(pier
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        candidate = next(each for each in pier.dock.containers() if pier.named(second) in each["Name"])
+        candidate = pier.container(second)
         docker("kill", candidate["Id"])
         with pytest.raises(DeployError, match="so it is given no users"):
             await deployer.promote(100)
@@ -313,7 +346,7 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
     public = await pier.accepted(first)
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
-        old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+        old = pier.container(first)
         docker("kill", old["Id"])
         await deployer.promote(50)
         assert {asked(public)[0] for _ in range(6)} == {pier.named(first), pier.named(second)}
@@ -321,7 +354,7 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
 
 async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier: Pier, tmp_path: Path) -> None:
     public = await pier.accepted(first := pier.dock.commit("apples"))
-    old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+    old = pier.container(first)
     docker("stop", "-t", "1", old["Id"])
     other = docker("run", "-d", "--label", f"dev.stability-proof.other={pier.dock.owner}", BASE, "sleep", "60")
     try:
@@ -334,3 +367,32 @@ async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier
         assert asked(public)[0] == pier.named(first)
     finally:
         docker("rm", "-f", other)
+
+
+@pytest.mark.parametrize("how", [("kill",), ("rm", "-f")], ids=["ended", "removed"])
+async def test_a_previous_revision_that_has_ended_meanwhile_serves_again(pier: Pier, how: tuple[str, ...]) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    async with pier.target().open(pier.context) as deployer:
+        await deployer.deploy(second)
+        assert isinstance(deployer, MayLosePrevious)
+        assert await deployer.lost() is None
+        docker(*how, pier.container(first)["Id"])
+        assert await deployer.lost() == pier.named(first)
+    assert asked(public)[0] == pier.named(first)
+    assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
+
+
+async def test_recover_starts_a_previous_revision_again_that_has_ended(pier: Pier) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    killed = pier.target().open(pier.context)
+    await (await killed.__aenter__()).deploy(second)
+    old = pier.container(first)["Id"]
+    docker("kill", old)
+    async with engine.opened() as connection:
+        lines = await recover_one(connection, pier.dock.owner)
+    assert f"{pier.named(first)} was not up any more: it is started again" in lines
+    await answers(public, pier.named(first))
+    assert pier.container(first)["Id"] == old  # its own container, with what it wrote there
+    assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}

@@ -30,6 +30,14 @@ async def start(engine: Engine, name: str) -> None:
     await engine.post(f"/containers/{of(name)}/start")
 
 
+async def started(engine: Engine, name: str) -> bool:
+    """Start it where it is still there; whether the engine could."""
+    with contextlib.suppress(DeployError):
+        await start(engine, name)
+        return True
+    return False
+
+
 async def restart_always(engine: Engine, name: str) -> None:
     """Have the engine start it again whenever it ends, or the machine does."""
     await engine.post(f"/containers/{of(name)}/update", {"RestartPolicy": {"Name": "unless-stopped"}})
@@ -105,7 +113,7 @@ async def healthy(engine: Engine, name: str, seconds: float, began: float) -> tu
             return True, status
         if status == "unhealthy":
             last = (health.get("Log") or [{}])[-1]
-            return False, f"unhealthy: {str(last.get('Output', '')).strip()[:200]}"
+            return False, f"unhealthy: {str(last.get('Output', '')).strip()}"
         if time.perf_counter() - began > seconds:
             return False, status
         await asyncio.sleep(0.05)

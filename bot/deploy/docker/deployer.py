@@ -20,6 +20,9 @@ from bot.deploy.target import Abilities, DeployContext, Deployed, Intent, Urls
 from bot.model import Observation, Subject
 from bot.model.errors import DeployError
 
+SAID = 500
+"""Characters that are kept of a reason."""
+
 
 class DockerDeployer:
     """An open target. What it does is remembered in the front's container, before it is done."""
@@ -57,9 +60,7 @@ class DockerDeployer:
             await self._remember(serving=slot)
             await self.front.share({at(slot): 100})
             took, seen = await self.launcher.ready(slot, time.perf_counter())
-            return self._deployed(
-                slot, asked(self.target, slot.revision, self.context.redactor.text(seen), ok=took is not None)
-            )
+            return self._deployed(slot, asked(self.target, slot.revision, self._said(seen), ok=took is not None))
         commit = self.memory.serving.commit if self.memory.serving else commit
         if commit is None:
             await self._forget()
@@ -129,9 +130,14 @@ class DockerDeployer:
         await self.front.share({at(revived): 100})
         took, seen = await self.launcher.ready(revived, time.perf_counter())
         await self._discard()
-        return self._deployed(
-            revived, asked(self.target, revived.revision, self.context.redactor.text(seen), ok=took is not None)
-        )
+        return self._deployed(revived, asked(self.target, revived.revision, self._said(seen), ok=took is not None))
+
+    async def lost(self) -> str | None:
+        """As `MayLosePrevious.lost`."""
+        slot = self.memory.serving
+        if slot is None or not self.memory.keep or self.memory.act not in (None, "deploy"):
+            return None
+        return None if await containers.runs(self.engine, slot.container) else slot.revision
 
     async def describe(self) -> dict[str, JsonValue]:
         slot = self.memory.candidate or self.memory.serving
@@ -178,6 +184,8 @@ class DockerDeployer:
     async def close(self) -> None:
         """Leave nothing half-done: the previous revision has the traffic unless the candidate was accepted."""
         on_trial = self.memory.candidate is not None
+        if self.memory.serving is not None and await self.lost() and await self._again(self.memory.serving) is None:
+            self.context.log(f"{self.memory.serving.revision} does not come up again: nothing serves")
         self.memory, lines = await recovery.converge(self.front, self.memory)
         for line in lines if on_trial else ():
             self.context.log(line)
@@ -243,9 +251,12 @@ class DockerDeployer:
         self.memory = self.memory.model_copy(update=changed)
         await self.front.remember(self.memory)
 
+    def _said(self, text: str) -> str:
+        """What a build or a health check printed: the service's own word, which may hold anything."""
+        return self.context.redactor.text(text)[:SAID]  # in this order: half a secret is not known for one
+
     def _launched(self, found: Started) -> Deployed:
-        # what a build or a health check printed is the service's own word, and may hold anything
-        reason = None if found.reason is None else self.context.redactor.text(found.reason)
+        reason = None if found.reason is None else self._said(found.reason)
         observation, evidence = started(self.target, replace(found, reason=reason))
         return replace(self._deployed(found.slot, observation), evidence=evidence)
 

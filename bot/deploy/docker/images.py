@@ -43,7 +43,7 @@ async def build(
     }
     async for line in engine.progress("/build", seconds=seconds, data=archive, query=query):
         if "error" in line:
-            raise Unbuildable(str(line["error"]).strip()[:500], "".join(told)[-TOLD:])
+            raise Unbuildable(str(line["error"]).strip(), "".join(told)[-TOLD:])
         told.append(str(line.get("stream", line.get("status", ""))))
     return "".join(told)[-TOLD:]
 

@@ -77,7 +77,7 @@ class Launcher:
                 await containers.start(self.engine, slot.container)
             address = await network.joined(self.engine, slot.container, self.recipe.network)
         except DeployError as error:
-            self.context.log(f"{slot.revision} does not come up again: {error}")
+            self.context.log(f"{slot.revision} does not come up again: {self.context.redactor.text(str(error))}")
             return None
         return slot.model_copy(update={"address": f"{address}:{self.recipe.target.port}"})
 

@@ -40,7 +40,16 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     engine = front.engine
     serving_up, candidate_up = await _up(engine, memory.serving), await _up(engine, memory.candidate)
     chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
-    lines = _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
+    lines = []
+    if (
+        chosen is None
+        and memory.keep
+        and memory.serving is not None
+        and await containers.started(engine, memory.serving.container)
+    ):
+        chosen, serving_up = memory.serving, True
+        lines = [f"{chosen.revision} was not up any more: it is started again"]
+    lines += _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
     had_traffic = memory.act in ("switch", "rollback", "settle")
     out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
     if chosen is not None and chosen.address is not None:
