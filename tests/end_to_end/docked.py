@@ -73,6 +73,8 @@ class Dock:
         """Remove all that is marked, and what was built."""
         if listed := [each["Id"] for each in self.containers()]:
             docker("rm", "-f", "-v", *listed)
+        if nets := docker("network", "ls", "-q", "--filter", f"label=dev.stability-proof.service={self.owner}").split():
+            docker("network", "rm", *nets)
         built = docker("images", "-q", f"stability-proof-{self.owner.replace('@', '-')}-image").split()
         if built:
             docker("rmi", "-f", *set(built))

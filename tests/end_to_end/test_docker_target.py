@@ -220,6 +220,7 @@ async def test_what_is_not_to_be_kept_leaves_nothing(pier: Pier) -> None:
     public = await pier.accepted(pier.dock.commit("apples"), keep=False)
     assert gone(public)
     assert pier.dock.containers() == []
+    assert docker("network", "ls", "-q", "--filter", f"label=dev.stability-proof.service={pier.dock.owner}") == ""
 
 
 async def test_a_container_that_nobody_remembers_is_swept_away(pier: Pier) -> None:
@@ -352,21 +353,28 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
         assert {asked(public)[0] for _ in range(6)} == {pier.named(first), pier.named(second)}
 
 
-async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier: Pier, tmp_path: Path) -> None:
-    public = await pier.accepted(first := pier.dock.commit("apples"))
-    old = pier.container(first)
-    docker("stop", "-t", "1", old["Id"])
-    other = docker("run", "-d", "--label", f"dev.stability-proof.other={pier.dock.owner}", BASE, "sleep", "60")
+@pytest.mark.parametrize("named", [False, True], ids=["default network", "a network"])
+async def test_users_reach_a_revision_that_the_engine_gave_another_address(pier: Pier, named: bool) -> None:
+    net = f"{pier.service}-net" if named else "bridge"
+    if named:
+        docker("network", "create", net)
+    other = None
     try:
-        docker("start", old["Id"])  # as after a restart of the engine, in whose order addresses are given
-        before = old["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
-        now = docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", old["Id"])
-        assert now != before
-        async with engine.opened() as connection:
-            await recover_one(connection, pier.dock.owner)
+        public = await pier.accepted(first := pier.dock.commit("apples"), network=net if named else None)
         assert asked(public)[0] == pier.named(first)
+        old = pier.container(first)
+        docker("stop", "-t", "1", old["Id"])
+        other = docker("run", "-d", "--network", net, BASE, "sleep", "60")
+        docker("start", old["Id"])  # as after a restart of the engine, in whose order addresses are given
+        now = pier.container(first)["NetworkSettings"]["Networks"][net]["IPAddress"]
+        assert now != old["NetworkSettings"]["Networks"][net]["IPAddress"]
+        await answers(public, pier.named(first))  # nobody has told the front
     finally:
-        docker("rm", "-f", other)
+        pier.dock.close()
+        if other is not None:
+            docker("rm", "-f", other)
+        if named:
+            docker("network", "rm", net)
 
 
 @pytest.mark.parametrize("how", [("kill",), ("rm", "-f")], ids=["ended", "removed"])

@@ -19,6 +19,12 @@ GRACE = 10
 """Seconds between SIGTERM and SIGKILL, as `docker stop` gives them."""
 
 
+def name_of(owner: str, what: str) -> str:
+    """A container's name: letters that Docker takes, and the same for the same service."""
+    plain = "".join(each if each.isalnum() or each in "_.-" else "-" for each in owner)
+    return f"stability-proof-{plain}-{what}"
+
+
 async def create(engine: Engine, name: str, body: Mapping[str, Any]) -> None:
     """Make a container, not started yet; one of that name that an earlier try left is replaced."""
     await engine.delete(f"/containers/{of(name)}", force="1", v="1")

@@ -9,10 +9,11 @@ from pydantic import JsonValue
 
 from bot.deploy import trees
 from bot.deploy.docker import containers, images, network, recovery
+from bot.deploy.docker.containers import name_of
 from bot.deploy.docker.engine import Engine
-from bot.deploy.docker.front import Front, name_of
-from bot.deploy.docker.launch import Launcher, at, url_of
-from bot.deploy.docker.memory import Memory, Slot
+from bot.deploy.docker.front import Front
+from bot.deploy.docker.launch import Launcher, url_of
+from bot.deploy.docker.memory import Memory, Slot, at
 from bot.deploy.docker.recipe import Recipe
 from bot.deploy.docker.showing import Started, asked, started
 from bot.deploy.docker.target import DockerTarget, owner
@@ -36,7 +37,7 @@ class DockerDeployer:
         self.engine = engine
         self.front = front
         self.memory = memory
-        self.launcher = Launcher(recipe, context, engine, front.name)
+        self.launcher = Launcher(recipe, context, engine, front)
 
     @classmethod
     async def made(cls, target: DockerTarget, context: DeployContext, engine: Engine) -> "DockerDeployer":
@@ -93,7 +94,7 @@ class DockerDeployer:
 
     async def traffic(self) -> dict[str, int]:
         slots = [each for each in (self.memory.candidate, self.memory.serving) if each is not None and each.address]
-        named = {each.address: each.revision for each in slots}
+        named = {at(each): each.revision for each in slots}
         return {named.get(address, address): share for address, share in (await self.front.shares()).items()}
 
     async def promote(self, percent: int) -> None:

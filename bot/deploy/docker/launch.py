@@ -9,8 +9,9 @@ from pathlib import Path
 
 from bot.deploy import ready, trees
 from bot.deploy.docker import compose, containers, images, network
+from bot.deploy.docker.containers import name_of
 from bot.deploy.docker.engine import Engine
-from bot.deploy.docker.front import name_of
+from bot.deploy.docker.front import Front
 from bot.deploy.docker.images import Unbuildable
 from bot.deploy.docker.memory import Slot
 from bot.deploy.docker.recipe import Recipe
@@ -25,12 +26,12 @@ Save = Callable[[Slot], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Launcher:
-    """Brings revisions up. `front` is the name of the container that has to reach them."""
+    """Brings revisions up. `front` is what has to reach them."""
 
     recipe: Recipe
     context: DeployContext
     engine: Engine
-    front: str
+    front: Front
 
     async def launch(self, slot: Slot, save: Save) -> Started:
         """Bring a revision up; `save` is told of all that becomes known of it, before the next act."""
@@ -43,7 +44,7 @@ class Launcher:
 
     async def ready(self, slot: Slot, began: float) -> tuple[float | None, str]:
         """Wait for the path that says so, and for the image's own health check: milliseconds, and what was seen last."""
-        host, _, port = at(slot).rpartition(":")
+        host, _, port = (slot.address or "").rpartition(":")
         ended = asyncio.Event()
 
         async def watched() -> None:
@@ -75,11 +76,11 @@ class Launcher:
             if not (seen.get("State") or {}).get("Running"):
                 self.context.log(f"{slot.revision} is not up any more: it is started again")
                 await containers.start(self.engine, slot.container)
-            address = await network.joined(self.engine, slot.container, self.recipe.network)
+            await network.introduced(self.engine, slot.container, self.front.names)
+            return await network.placed(self.engine, slot, self.recipe.network, self.recipe.target.port)
         except DeployError as error:
             self.context.log(f"{slot.revision} does not come up again: {self.context.redactor.text(str(error))}")
             return None
-        return slot.model_copy(update={"address": f"{address}:{self.recipe.target.port}"})
 
     async def fresh(self, slot: Slot | None) -> float | None:
         """Time one more container of a revision to readiness, in seconds, and remove it."""
@@ -95,14 +96,14 @@ class Launcher:
     async def _run(self, slot: Slot, recipe: Recipe, role: str, save: Save | None = None) -> Started:
         """Start a container, and wait until it is ready."""
         await containers.create(self.engine, slot.container, recipe.body(slot, role))
+        await network.introduced(self.engine, slot.container, self.front.names)
         began = time.perf_counter()
         try:
             await containers.start(self.engine, slot.container)
         except DeployError as error:  # its command or its user is not in the image: the revision's own fault
             return Started(slot, None, f"it was never started: {error}", await self._log(slot))
         with contextlib.suppress(DeployError):  # it may have ended before it had an address
-            address = await network.joined(self.engine, slot.container, recipe.network)
-            slot = slot.model_copy(update={"address": f"{address}:{recipe.target.port}"})
+            slot = await network.placed(self.engine, slot, recipe.network, recipe.target.port)
         if save is not None:
             await save(slot)
         took, seen = (None, "it has ended") if slot.address is None else await self.ready(slot, began)
@@ -155,7 +156,7 @@ class Launcher:
         except DeployError:
             self.context.log(f"the compose project's network {wanted} is not there: its other services are not up")
             return self.recipe.network
-        await network.joined(self.engine, self.front, net)
+        await network.joined(self.engine, self.front.name, net)
         if (own := await network.own_name(self.engine)) is not None:
             await network.joined(self.engine, own, net)
         return net
@@ -173,17 +174,6 @@ class Launcher:
 
     def _kept(self, text: bytes) -> bytes:
         return self.context.redactor.data(text)
-
-
-def at(slot: Slot) -> str:
-    """Where it answers, as `host:port`.
-
-    Raises:
-        DeployError: it is not up.
-    """
-    if slot.address is None:
-        raise DeployError(f"{slot.revision} has no address: it is not up")
-    return slot.address
 
 
 def url_of(slot: Slot | None) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from bot.model import Value
+from bot.model.errors import DeployError
 
 Act = Literal["deploy", "switch", "rollback", "settle"]
 
@@ -10,6 +11,7 @@ Act = Literal["deploy", "switch", "rollback", "settle"]
 class Slot(Value):
     """One revision. `container` is its name, which it has from before it is made; `address` is `host:port`, once it is up.
 
+    `name` is what Docker's DNS server calls it, which stays when its address does not.
     `image` is what it was made from, as the spec names it or as it was built; `digest` names that for good, and
     `image_id` on this engine.
     """
@@ -21,6 +23,7 @@ class Slot(Value):
     digest: str | None = None
     image_id: str | None = None
     address: str | None = None
+    name: str | None = None
 
     @property
     def digest_of_image(self) -> str:
@@ -41,6 +44,18 @@ class Memory(Value):
     candidate: Slot | None = None
     retired: tuple[Slot, ...] = ()
     act: Act | None = None
+
+
+def at(slot: Slot) -> str:
+    """Where the front finds it, as `host:port`: by its name, which stays, or by its address where it has none.
+
+    Raises:
+        DeployError: it is not up.
+    """
+    if slot.address is None:
+        raise DeployError(f"{slot.revision} has no address: it is not up")
+    host, _, port = slot.address.rpartition(":")
+    return f"{slot.name or host}:{port}"
 
 
 def heir(memory: Memory, *, serving_up: bool, candidate_up: bool) -> Slot | None:

@@ -6,7 +6,7 @@ from bot.deploy.docker import containers, network
 from bot.deploy.docker.containers import OWNER, ROLE
 from bot.deploy.docker.engine import Engine, of
 from bot.deploy.docker.front import Front
-from bot.deploy.docker.memory import Memory, Slot, heir
+from bot.deploy.docker.memory import Memory, Slot, at, heir
 
 DRAIN = 1.0
 """Seconds that a revision without traffic is given to end the answers that it has begun, before it is sent SIGTERM."""
@@ -53,9 +53,9 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     had_traffic = memory.act in ("switch", "rollback", "settle")
     out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
     if chosen is not None and chosen.address is not None:
-        chosen = await network.found(engine, chosen, front.network)
+        chosen = await network.found(engine, chosen, front.network, front.names)
     if chosen is not None and chosen.address is not None:
-        await front.share({chosen.address: 100})
+        await front.share({at(chosen): 100})
     serving = chosen or (memory.serving.model_copy(update={"address": None}) if memory.serving else None)
     memory = memory.model_copy(
         update={"serving": serving, "candidate": None, "act": None, "retired": (*memory.retired, *out)}
@@ -89,6 +89,8 @@ async def sweep(engine: Engine, owner: str, kept: set[str]) -> list[str]:
         await containers.remove(engine, str(each["Id"]), grace=1)
         if (each.get("Labels") or {}).get(ROLE) != "front":
             lines.append(f"{min(names, default=of(str(each['Id'])[:12]))} was left: it is removed")
+    if not kept:
+        await network.forget(engine, owner)
     return lines
 
 
