@@ -64,23 +64,24 @@ class Launcher:
         fine, said = await containers.healthy(self.engine, slot.container, self.recipe.target.within, began)
         return (took, seen) if fine else (None, said)
 
-    async def revive(self, slot: Slot) -> Slot | None:
-        """The slot, up: as it is, started again, or made again from its image; None where that is gone."""
+    async def revive(self, slot: Slot) -> Slot:
+        """The slot, up: as it is, started again, or made again from its image.
+
+        Raises:
+            DeployError: it does not come up; the message may hold what it printed.
+        """
         seen = await containers.look(self.engine, slot.container)
-        try:
-            if seen is None:
-                self.context.log(f"{slot.revision} is not there any more: it is made again from its image")
-                fresh = slot.model_copy(update={"address": None})
-                found = await self._run(fresh, await self._recipe(slot), "revision")
-                return found.slot if found.took is not None else None
-            if not (seen.get("State") or {}).get("Running"):
-                self.context.log(f"{slot.revision} is not up any more: it is started again")
-                await containers.start(self.engine, slot.container)
-            await network.introduced(self.engine, slot.container, self.front.names)
-            return await network.placed(self.engine, slot, self.recipe.network, self.recipe.target.port)
-        except DeployError as error:
-            self.context.log(f"{slot.revision} does not come up again: {self.context.redactor.text(str(error))}")
-            return None
+        if seen is None:
+            self.context.log(f"{slot.revision} is not there any more: it is made again from its image")
+            found = await self._run(slot.model_copy(update={"address": None}), await self._recipe(slot), "revision")
+            if found.reason is not None:
+                raise DeployError(found.reason)
+            return found.slot
+        if not (seen.get("State") or {}).get("Running"):
+            self.context.log(f"{slot.revision} is not up any more: it is started again")
+            await containers.start(self.engine, slot.container)
+        await network.introduced(self.engine, slot.container, self.front.names)
+        return await network.placed(self.engine, slot, self.recipe.network, self.recipe.target.port)
 
     async def fresh(self, slot: Slot | None) -> float | None:
         """Time one more container of a revision to readiness, in seconds, and remove it."""

@@ -6,7 +6,8 @@ from bot.deploy.docker import containers, network
 from bot.deploy.docker.containers import OWNER, ROLE
 from bot.deploy.docker.engine import Engine, of
 from bot.deploy.docker.front import Front
-from bot.deploy.docker.memory import Memory, Slot, at, heir
+from bot.deploy.docker.memory import Memory, Slot, at
+from bot.deploy.remembered import heir, said
 
 DRAIN = 1.0
 """Seconds that a revision without traffic is given to end the answers that it has begun, before it is sent SIGTERM."""
@@ -49,7 +50,7 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     ):
         chosen, serving_up = memory.serving, True
         lines = [f"{chosen.revision} was not up any more: it is started again"]
-    lines += _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
+    lines += said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up, ended="removed")
     had_traffic = memory.act in ("switch", "rollback", "settle")
     out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
     if chosen is not None and chosen.address is not None:
@@ -96,18 +97,3 @@ async def sweep(engine: Engine, owner: str, kept: set[str]) -> list[str]:
 
 async def _up(engine: Engine, slot: Slot | None) -> bool:
     return slot is not None and await containers.runs(engine, slot.container)
-
-
-def _said(memory: Memory, chosen: Slot | None, *, serving_up: bool, candidate_up: bool) -> list[str]:
-    """What is about to be done, in words; nothing when nothing is half-done."""
-    candidate, serving = memory.candidate, memory.serving
-    if not memory.keep:
-        up = [each for each, runs in ((candidate, candidate_up), (serving, serving_up)) if each is not None and runs]
-        return [f"{each.revision} was not to be kept: it is removed" for each in up]
-    if candidate is None:
-        return [f"{serving.revision} is not up any more"] if serving and serving.address and chosen is None else []
-    if chosen is candidate:
-        why = "had been accepted" if memory.act == "settle" else "is all that is up"
-        return [f"{candidate.revision} {why}: it serves now"]
-    after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
-    return [f"{candidate.revision} was never accepted: it is removed; {after}"]
