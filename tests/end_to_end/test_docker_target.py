@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.deploy.docker import containers, engine
+from bot.deploy.docker import containers, engine, images
 from bot.deploy.docker.recovery import recover_one
 from bot.deploy.docker.target import DockerTarget
 from bot.deploy.target import DeployContext, MayLosePrevious
@@ -288,6 +288,52 @@ async def test_a_port_of_this_machine_is_the_users_address(pier: Pier) -> None:
     commit = pier.dock.commit("apples")
     await pier.accepted(commit, publish=port)
     assert asked(f"http://127.0.0.1:{port}")[0] == pier.named(commit)
+
+
+HEREDOC = "RUN <<END\necho heard > /heard\nEND\nCOPY <<END /written\nwritten\nEND\nRUN cat /heard /written\n"
+"""What the frontend in Docker 20.10 does not understand yet."""
+
+
+async def test_a_dockerfile_of_today_is_built(pier: Pier) -> None:
+    old = int(docker("version", "-f", "{{.Server.Version}}").partition(".")[0]) < 23
+    mounted = (
+        "RUN --mount=type=cache,target=/cache touch /cache/kept && ls /cache\nCOPY --chmod=444 Dockerfile /shop.txt\n"
+    )
+    dockerfile = DOCKERFILE.replace("EXPOSE 8080\n", mounted + ("" if old else HEREDOC))
+    commit = pier.dock.commit("apples", dockerfile)
+    public = await pier.accepted(commit)
+    assert asked(public)[0] == pier.named(commit)
+    async with pier.target().open(pier.context) as deployer:
+        failing = await deployer.deploy(
+            pier.dock.commit("pears", f"{dockerfile}RUN echo no room for s3cret-word; exit 3\n")
+        )
+        assert "exit code: 3" in (failing.observation.reason or "")
+        ((printed, _),) = failing.evidence.values()
+        assert b"RUN --mount=type=cache" in printed
+        assert b"no room for [redacted]" in printed
+
+
+async def test_an_engine_that_has_buildkit_turned_off_builds_as_it_did(pier: Pier) -> None:
+    words = {
+        "context": ".",
+        "named": "Dockerfile",
+        "tag": f"stability-proof-{pier.service}-test-image:old",
+        "seconds": 60.0,
+    }
+    async with engine.opened() as connection:
+        connection.buildkit = False
+        image = await images.build(connection, pier.dock.folder, pier.dock.commit("apples"), **words)  # type: ignore[arg-type]
+        assert (await images.digest(connection, image))[0] == image
+        needs = pier.dock.commit("pears", f"FROM {BASE}\nRUN --mount=type=cache,target=/c true\n")
+        with pytest.raises(images.Unbuildable, match="BuildKit"):
+            await images.build(connection, pier.dock.folder, needs, **words)  # type: ignore[arg-type]
+
+
+async def test_a_base_image_that_cannot_be_had_is_said(pier: Pier) -> None:
+    commit = pier.dock.commit("apples", "FROM registry.invalid/none:1\n")
+    async with pier.target().open(pier.context) as deployer:
+        deployed = await deployer.deploy(commit)
+    assert "the image registry.invalid/none:1 cannot be pulled" in (deployed.observation.reason or "")
 
 
 async def test_an_image_that_is_given_is_taken_as_it_is(pier: Pier) -> None:

@@ -127,21 +127,22 @@ class Launcher:
                 image, context, dockerfile = composed.image, composed.context, composed.dockerfile
             if target.network is None:
                 recipe = replace(recipe, network=await self._beside(composed.network))
+        built = None
         if image is not None:
             image = image.replace("{commit}", slot.commit or "")
             await images.have(self.engine, image, pull=target.pull, seconds=target.build_within)
         else:
             image = f"{name_of(recipe.owner, 'image').lower()}:{(slot.commit or 'none')[:12]}"
-            await images.build(
+            built = await images.build(
                 self.engine,
                 self.context.repository,
                 slot.commit or "HEAD",
                 context=context or ".",
-                dockerfile=dockerfile,
+                named=dockerfile,
                 tag=image,
                 seconds=target.build_within,
             )
-        image_id, named = await images.digest(self.engine, image)
+        image_id, named = await images.digest(self.engine, built or image)
         return slot.model_copy(update={"image": image, "digest": named, "image_id": image_id}), recipe
 
     async def _composed(self, commit: str | None) -> compose.Composed:
