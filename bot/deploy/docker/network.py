@@ -1,8 +1,10 @@
 """Where the bot itself is: in which container, on which network, so that what it deploys can be reached from there."""
 
+import asyncio
 import contextlib
 import re
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from bot.deploy.docker.memory import Slot
 from bot.model.errors import DeployError
 
 BRIDGE = "bridge"
+PATIENCE = 5.0
+"""Seconds that a network may take to be left by the last container."""
 _ID = re.compile(r"/(?:docker|containers)/([0-9a-f]{64})/")
 
 
@@ -94,9 +98,16 @@ async def made(engine: Engine, network: str, owner: str) -> None:
 
 
 async def forget(engine: Engine, owner: str) -> None:
-    """Take away the network that was made for a service; one that somebody is on stays."""
-    with contextlib.suppress(DeployError):
-        await engine.delete(f"/networks/{of(naming(BRIDGE, owner))}")
+    """Take away the network that was made for a service; one that somebody is on stays.
+
+    A container that was removed just now may be on it for a moment still.
+    """
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(DeployError):
+            await engine.delete(f"/networks/{of(naming(BRIDGE, owner))}")
+            return
+        await asyncio.sleep(0.1)
 
 
 async def introduced(engine: Engine, container: str, names: str) -> None:

@@ -7,13 +7,20 @@ from hypothesis import strategies as st
 
 from bot.deploy.docker.buildkit import Told
 
-SENT = (
+STEP = (
     "CqMBCkdzaGEyNTY6ZjE0OWRlZjg0OWRkZGZmYjg4N2M4OGU5ZWEzZTkwYjM2ZjY0YTBjNGQ4NGVkYTU1OGI2NzRhZTU5YWQ1YjQ4"
     "YRJHc2hhMjU2Ojk4NDgwMTAwYjcwNDY3OThhZDQyYzI5YzJkMGUwYmViNzk5YzZiNzRlMDQxYzdjMTJiNzhlNDI3ZGE2ZTU3MDUa"
-    "D2NvcHkgL2NvbnRleHQgLw== GmEKR3NoYTI1NjowNTIwNmMwZDBkZGEzYzM1NjhhMzZkZjVmZGZiNWJmNThjY2JhMTgxOGEzMjZ"
-    "hYzMxYmJlOGVkMmQ2NmI3ZjJjEgwI+86f2AYQ4b+PkAIYASIGaGVsbG8K Gl4KR3NoYTI1NjphZmIxOWUxYTFkMzE1ZmZhY2FlYT"
-    "gyMWQ0MTVjZmU3YTBjMzdkMGRiOWVhZTI4ZjZhOTQ2ZTRlODk4MWEyZTMwEgsI/M6f2AYQv4r2dRgBIgR0d28K"
-).split()
+    "D2NvcHkgL2NvbnRleHQgLw=="
+)
+HELLO = (
+    "GmEKR3NoYTI1NjowNTIwNmMwZDBkZGEzYzM1NjhhMzZkZjVmZGZiNWJmNThjY2JhMTgxOGEzMjZhYzMxYmJlOGVkMmQ2NmI3ZjJj"
+    "EgwI+86f2AYQ4b+PkAIYASIGaGVsbG8K"
+)
+TWO = (
+    "Gl4KR3NoYTI1NjphZmIxOWUxYTFkMzE1ZmZhY2FlYTgyMWQ0MTVjZmU3YTBjMzdkMGRiOWVhZTI4ZjZhOTQ2ZTRlODk4MWEyZTMw"
+    "EgsI/M6f2AYQv4r2dRgBIgR0d28K"
+)
+SENT = [STEP, HELLO, TWO]
 """From Docker Engine 20.10.24: a step is named; two print a word each."""
 
 
