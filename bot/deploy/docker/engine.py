@@ -41,8 +41,6 @@ class Engine:
     async def greet(self) -> None:
         """Ask which version it speaks, and what it builds with.
 
-        One that does not say builds with either (Docker 20.10); only one whose owner has turned BuildKit off says `1`.
-
         Raises:
             DeployError: it does not answer.
         """
@@ -55,7 +53,7 @@ class Engine:
         if answer.status_code >= 400:
             raise _refusal(answer, "/_ping")
         self._version = spoken(answer.headers.get("api-version", ""))
-        self.buildkit = answer.headers.get("builder-version") != "1" and answer.headers.get("ostype") == "linux"
+        self.buildkit = has_buildkit(answer.headers.get("builder-version", ""), answer.headers.get("ostype", ""))
 
     async def get(self, path: str, /, **query: str | int) -> Any:
         """What the engine answers to a question."""
@@ -180,6 +178,17 @@ def spoken(newest: str) -> tuple[int, int]:
     major, _, minor = newest.partition(".")
     known = (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else OLD
     return NEW if known >= NEW else OLD
+
+
+def has_buildkit(builder: str, system: str) -> bool:
+    """Whether it builds with BuildKit, from the headers `Builder-Version` and `OSType`.
+
+    One that does not say builds with either (Docker 20.10); only one whose owner has turned BuildKit off says `1`.
+
+    >>> has_buildkit("2", "linux"), has_buildkit("", "linux"), has_buildkit("1", "linux"), has_buildkit("", "")
+    (True, True, False, False)
+    """
+    return builder != "1" and system == "linux"
 
 
 def of(name: str) -> str:

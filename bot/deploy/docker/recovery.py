@@ -42,14 +42,9 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     serving_up, candidate_up = await _up(engine, memory.serving), await _up(engine, memory.candidate)
     chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
     lines = []
-    if (
-        chosen is None
-        and memory.keep
-        and memory.serving is not None
-        and await containers.started(engine, memory.serving.container)
-    ):
-        chosen, serving_up = memory.serving, True
-        lines = [f"{chosen.revision} was not up any more: it is started again"]
+    if chosen is None and (chosen := await _started_again(engine, memory)) is not None:
+        serving_up = True
+        lines.append(f"{chosen.revision} was not up any more: it is started again")
     lines += said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up, ended="removed")
     had_traffic = memory.act in ("switch", "rollback", "settle")
     out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
@@ -93,6 +88,14 @@ async def sweep(engine: Engine, owner: str, kept: set[str]) -> list[str]:
     if not kept:
         await network.forget(engine, owner)
     return lines
+
+
+async def _started_again(engine: Engine, memory: Memory) -> Slot | None:
+    """The revision before, started again with all that it wrote; None where it is not to be kept, or is gone."""
+    slot = memory.serving
+    if slot is None or not memory.keep or not await containers.started(engine, slot.container):
+        return None
+    return slot
 
 
 async def _up(engine: Engine, slot: Slot | None) -> bool:
