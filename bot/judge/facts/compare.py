@@ -6,8 +6,9 @@ from itertools import islice
 from pydantic import JsonValue
 
 from bot.judge.basis import Basis
-from bot.judge.facts import json_shape, protocol, refusals, rollout
+from bot.judge.facts import json_shape, protocol, refusals
 from bot.judge.facts.difference import Difference
+from bot.judge.facts.rollout import findings as rollout
 from bot.model import Fact, Finding, Observation
 
 COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {

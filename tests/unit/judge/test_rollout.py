@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from bot.judge import judge
 from bot.judge.basis import Basis
-from bot.judge.facts.rollout import ERROR, at_most, findings
+from bot.judge.facts.rollout.findings import findings
+from bot.judge.facts.rollout.form import ERROR
+from bot.judge.facts.rollout.traffic import at_most
 from bot.judge.policy import Expected, Policy
 from bot.model import Fact, Finding, Observation
 from tests.unit.samples import check, observation, run
