@@ -11,6 +11,8 @@ from bot.judge.facts.rollout.sockets import sockets
 from bot.judge.facts.rollout.traffic import traffic
 from bot.model import Fact, Finding
 
+NO_WORDS = {"reason": "it was not observed", "remedy": "run it again"}
+
 
 def findings(basis: Basis, fact: Fact) -> Iterator[Finding]:
     """What is found in one watch."""
@@ -30,5 +32,5 @@ def findings(basis: Basis, fact: Fact) -> Iterator[Finding]:
 def unseen(basis: Basis, fact: Fact) -> Iterator[Finding]:
     """`unseen`: what was to be looked at once users were on the candidate, and was not: by law 1 it is no green."""
     value = fact.value if isinstance(fact.value, dict) else {}
-    reason = str(value.get("reason") or "it was not observed")
-    yield basis.finding(fact.id, "fact", "not measured", severity="critical", reason=reason, remedy="run it again")
+    reason, remedy = (str(value.get(key) or other) for key, other in NO_WORDS.items())
+    yield basis.finding(fact.id, "fact", "not measured", severity="critical", reason=reason, remedy=remedy)

@@ -25,7 +25,7 @@ class Requests(_Part):
 class Phase(_Part):
     """What was sent between two moments. `share` is what the candidate was to have; None while that changed.
 
-    `unnamed` are the answers that did not say whose they were.
+    `shared` are the answers by a name that both revisions go by, `unnamed` those that did not say whose they were.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Phase(_Part):
     lost: int = Field(ge=0)
     candidate: int = Field(ge=0)
     others: dict[str, int]
+    shared: dict[str, int] = {}
     unnamed: int = Field(0, ge=0)
 
 
@@ -60,11 +61,21 @@ class Sockets(_Part):
 
 
 class Seen(_Part):
-    """The whole fact."""
+    """The whole fact. `same_commit` says that it is the commit of the revision before that is deployed once more."""
 
     candidate: str
+    same_commit: bool = False
     nameless: str | None
     severity: Severity
     requests: Requests | None
     phases: tuple[Phase, ...] = Field(min_length=1)
     sockets: Sockets | None
+
+
+class ReadBack(_Part):
+    """What the platform says of the shares in percent, once the candidate was given its `share`."""
+
+    candidate: str
+    share: int = Field(ge=0, le=100)
+    shares: dict[str, int]
+    severity: Severity
