@@ -204,8 +204,9 @@ class _Pass:
         run, against = self.session.runs() if self.session else (self._unobserved(deployed), None)
         run = told_by(self.last, self._repeatable(run))
         run = run.model_copy(update={"release": self.release, "accepted": self.accepted})
-        if deployed is not None:
-            run = self._with_deploy(run, deployed)
+        if deployed is None:
+            return run, None
+        run = self._with_deploy(run, deployed)
         if against is None or self.previous is None:
             return (run if self.stored else self._with_refusals(run)), self.stored
         baseline = self._with_deploy(against, self.previous, "baseline")
