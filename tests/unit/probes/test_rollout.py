@@ -1,5 +1,8 @@
 """What is watched where the spec does not say it, and how requests are counted."""
 
+import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,10 +13,11 @@ from bot.model import Subject
 from bot.probes.identity import Identity
 from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
+from bot.probes.rollout import watch
 from bot.probes.rollout.phases import Move, Names, phase_of, phases
 from bot.probes.rollout.requests import Sent, with_refusals
 from bot.probes.rollout.settings import Watch
-from bot.probes.rollout.watch import _longest_gap
+from bot.probes.rollout.watch import FEWEST, RolloutWatch, _longest_gap
 from bot.safety.redact import Redactor
 
 ROUTE = Identity.model_validate({"http": "GET /version"})
@@ -165,3 +169,45 @@ def test_of_the_time_after_a_move_that_failed_nobody_knows_the_share() -> None:
         ("rollback", 0),
     ]
     assert sum(each["sent"] for each in found) == len(sent)
+
+
+def watching(*sent: Sent) -> RolloutWatch:
+    """A watch of which so much has come back."""
+    made = object.__new__(RolloutWatch)
+    made.settings = Watch()
+    made._moves = [Move("before", 0, 0.0, 0.0)]
+    made._stream = SimpleNamespace(sent=[*sent])  # type: ignore[assignment]
+    return made
+
+
+ANSWER, LOST = Sent(1.0, 0.01, "shop-1", None, status=200), Sent(1.0, None, None, "closed")
+
+
+@pytest.mark.parametrize(
+    ("sent", "more"),
+    [
+        ([], [ANSWER] * FEWEST),
+        ([ANSWER] * (FEWEST - 1), [ANSWER]),
+        ([ANSWER._replace(ours=True, lost="status 429")] * FEWEST, [LOST]),
+        ([ANSWER._replace(planned=-1.0)] * FEWEST, [LOST]),  # it was before the last move
+    ],
+)
+async def test_a_time_lasts_until_enough_was_seen_or_a_request_was_lost(
+    monkeypatch: pytest.MonkeyPatch, sent: list[Sent], more: list[Sent]
+) -> None:
+    monkeypatch.setattr(watch, "LONGEST", 1e6)
+    made = watching(*sent)
+    dwelling = asyncio.create_task(made.dwell(0.01))
+    await asyncio.sleep(0.1)
+
+    assert not dwelling.done()
+    made._stream.sent += more  # type: ignore[union-attr]
+    await dwelling
+
+
+async def test_a_time_does_not_last_for_ever() -> None:
+    began = time.perf_counter()
+    await watching().dwell(0.01)
+
+    assert time.perf_counter() - began >= 0.09
+    await watching(*[ANSWER] * FEWEST).dwell(0.01)
