@@ -131,7 +131,9 @@ def test_a_series_at_the_margin_is_rarely_called_worse_beside_others_that_are() 
     for seed in range(SUITES):
         settled = Simulated(seed, 1.02, worse=METRICS - 2).settled(BY)
         assert settled.together is not None
-        alarms += any(settled.middle[f"p{number}", "latency"].word == "regressed" for number in (METRICS - 2, METRICS - 1))
+        alarms += any(
+            settled.middle[f"p{number}", "latency"].word == "regressed" for number in (METRICS - 2, METRICS - 1)
+        )
     assert 0 < alarms <= 7
 
 
