@@ -117,7 +117,7 @@ class _Pass:
         except DeployError as error:
             if self.rollout.deployed is None:
                 raise
-            await self.rollout.refused(error, self._judged, self._so_far()[1])
+            await self.rollout.refused(error)
             return error
         return None
 
@@ -146,7 +146,17 @@ class _Pass:
             called=intent.candidate if before is not None and before.revision == intent.candidate else None,
             identified=self.spec.identity is not None,
         )
-        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
+        return Rollout(
+            deployer,
+            strategy,
+            way,
+            self._plan(),
+            self.request.out,
+            self.log,
+            previous=before,
+            judge=self._judged,
+            baseline=lambda: self._so_far()[1],
+        )
 
     def _take_what_was_accepted(self) -> None:
         """Take what maintainers have accepted on from the last run, as long as its days last."""
@@ -257,10 +267,10 @@ class _Pass:
     async def _act(self, rollout: Rollout, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
         """Do what follows from the verdict."""
         if self.request.hands_over:
-            await follow(rollout, deployed, verdict, baseline, self._judged)
+            await follow(rollout, deployed, verdict, baseline)
         elif verdict.verdict == "unstable" and rollout.protects:
             # a rehearsal hands nothing over, whatever `rollback` says: leaving the target unsettled gives the traffic back
-            await rollout.back(deployed, verdict, baseline)
+            await rollout.back(deployed, verdict)
         with contextlib.suppress(DeployError):  # what is left over is found by the next pass
             for line in await rollout.deployer.cleanup():
                 self.log(line)

@@ -35,6 +35,8 @@ class Rollout:
         log: Callable[[str], None],
         *,
         previous: Subject | None,
+        judge: Judge,
+        baseline: Callable[[], Run | None],
     ) -> None:
         self.deployer, self.strategy, self.course = deployer, strategy, course
         self.share = 0
@@ -42,12 +44,13 @@ class Rollout:
         self._previous = previous if course.moves else None  # where nobody is served, nothing could be lost
         self.evidence: dict[str, Evidence] = {}
         self._plan, self._folder, self._log = plan, folder, log
+        self._judge, self._baseline = judge, baseline
         self._checks: list[Check] = []
         self._facts: list[Fact] = []
         self._watched: list[Observation] = []
         self._proofs: dict[str, Observation] = {}
         self._watch: RolloutWatch | None = None
-        self._act = ("probing", "the candidate could not be probed")
+        self._act = ("deploy", "the candidate could not be deployed")
         self._has_users = False
         self._refused = False
 
@@ -68,12 +71,11 @@ class Rollout:
     async def deploy(self, commit: str | None, candidate: str) -> Deployed:
         """Deploy; where the target gives a candidate (by this name) its users at once, that is watched as a move."""
         if self._previous is None or self.deployer.abilities.shadow:
-            self.deployed = await self.deployer.deploy(commit)
-            return self.deployed
+            return await self._deploy(commit)
         subject = self._previous.model_copy(update={"revision": candidate, "commit": None})
         async with self._watching("promotion", subject):
             async with self._moving("100 %", 100):
-                deployed = self.deployed = await self.deployer.deploy(commit)
+                deployed = await self._deploy(commit)
                 if deployed.observation.state == "measured":
                     if self._watch is not None:
                         self._watch.meet(deployed.subject)  # only the platform knows what it is called
@@ -82,6 +84,11 @@ class Rollout:
             if self._has_users:
                 await self._read_back("100 %", 100)
         return deployed
+
+    async def _deploy(self, commit: str | None) -> Deployed:
+        self.deployed = await self.deployer.deploy(commit)
+        self._act = ("probing", "the candidate could not be probed")
+        return self.deployed
 
     async def open(self, deployed: Deployed) -> None:
         """Give a candidate that is not probed in shadow all the users, as soon as it is ready."""
@@ -95,54 +102,50 @@ class Rollout:
         async with self._watching("settling", deployed.subject):
             await self._settle()
 
-    async def promote(self, deployed: Deployed, baseline: Run | None, judge: Judge) -> bool:
+    async def promote(self, deployed: Deployed) -> bool:
         """Give a candidate that held in shadow its users, step by step; whether it has them all in the end.
 
         The first step that does not hold takes it all back, and proves that.
         """
         async with self._watching("promotion", deployed.subject):
-            try:
-                return await self._by_steps(deployed, baseline, judge)
-            except DeployError as error:
-                await self.refused(error, judge, baseline)  # while it is still watched
-                raise
+            if self.strategy.rollback == DRILL:
+                again = await self._rehearse(deployed)
+                if again is None:
+                    return False
+                deployed = again
+            return await self._by_steps(deployed)
 
-    async def _by_steps(self, deployed: Deployed, baseline: Run | None, judge: Judge) -> bool:
-        if self.strategy.rollback == DRILL:
-            again = await self._rehearse(deployed, baseline)
-            if again is None:
-                return False
-            deployed = again
+    async def _by_steps(self, deployed: Deployed) -> bool:
         for step in self.course.steps:
             await self._give(step)
             await self._dwell(step)
             await self._look(deployed, step)
-            verdict = judge(self.observations)
+            verdict, baseline = self._judge(self.observations), self._baseline()
             act, reason = decide(self.strategy, verdict, step)
             if act == "roll back":
                 self._log(f"at {step} % it does not hold: {verdict.rules[0]}")
                 if reason:
                     self.miss(f"at {step} %", f"{reason}: {verdict.rules[0]}")
-                await self._back(verdict, baseline)
+                await self._back(verdict)
                 return False
             if reason:  # it keeps what it has, and gets the rest: two revisions are not left side by side
                 self.say(rollback.PROBE, reason, by_hand(deployed.subject, baseline.subject if baseline else None))
         await self._settle()
         return True
 
-    async def back(self, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
+    async def back(self, deployed: Deployed, verdict: Verdict) -> None:
         """Take back what the candidate has of the users, and prove it."""
         async with self._watching(rollback.PROBE, deployed.subject):
-            await self._back(verdict, baseline)
+            await self._back(verdict)
 
-    async def refused(self, error: DeployError, judge: Judge, baseline: Run | None) -> None:
+    async def refused(self, error: DeployError) -> None:
         """Have the verdict say which act the platform refused; what the candidate may have of the users goes back."""
         if self._refused:
             return
         self._refused = True
         self.miss(self._act[0], f"{self._act[1]}: {error}", "see what the platform says, then run it again")
         if self._has_users and self.protects:
-            await self._back(judge(self.observations), baseline)
+            await self._back(self._judge(self.observations))
 
     def miss(self, name: str, reason: str, remedy: str | None = None) -> None:
         """Have the verdict say what was not seen, so that it is no green one."""
@@ -157,8 +160,9 @@ class Rollout:
         self._log(reason)
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
-    async def _back(self, verdict: Verdict, baseline: Run | None) -> None:
+    async def _back(self, verdict: Verdict) -> None:
         # what was lost while traffic moved is no probe: then the critical ones stand for it, or all where none is critical
+        baseline = self._baseline()
         holding = rollback.holding(baseline)
         critical = [name for name in self._critical() if name in holding]
         probes = (
@@ -180,12 +184,12 @@ class Rollout:
             await self._read_back(name, 0)
         return proof.observation
 
-    async def _rehearse(self, deployed: Deployed, baseline: Run | None) -> Deployed | None:
+    async def _rehearse(self, deployed: Deployed) -> Deployed | None:
         """Roll a candidate that held back once, and bring it up again; None where either did not succeed."""
         self._log("rehearsing a rollback")
         await self._give(100, f"{DRILL} 100 %")
         await self._dwell(100)
-        shown = await self._prove(DRILL, rollback.holding(baseline))
+        shown = await self._prove(DRILL, rollback.holding(self._baseline()))
         if shown.state != "measured":
             return None
         await self._dwell(0)  # its users are seen there as well, and not only its probes
@@ -196,6 +200,7 @@ class Rollout:
         check = Check(id="candidate comes up again", ok=ok, expected=deployed.subject.revision, actual=actual)
         update = {"checks": (*shown.checks, check), "state": "measured" if ok else "broken"}
         self._proofs[DRILL] = shown.model_copy(update=update)
+        self.deployed = again
         return again if ok else None
 
     async def _give(self, share: int, name: str | None = None) -> None:
@@ -263,7 +268,8 @@ class Rollout:
             self._watch = watch
             try:
                 yield
-            except DeployError:
+            except DeployError as error:
+                await self.refused(error)  # at once, and while it is watched
                 seen = await watch.stop()
                 raise
             seen = await watch.stop()
@@ -279,13 +285,13 @@ class Rollout:
             yield
 
 
-async def follow(rollout: Rollout, deployed: Deployed, verdict: Verdict, baseline: Run | None, judge: Judge) -> None:
+async def follow(rollout: Rollout, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
     """Do what follows from the verdict on a candidate that was probed."""
     act, reason = decide(rollout.strategy, verdict, rollout.share)
     if act == "promote":
-        await rollout.promote(deployed, baseline, judge)
+        await rollout.promote(deployed)
     elif act == "roll back":
-        await rollout.back(deployed, verdict, baseline)
+        await rollout.back(deployed, verdict)
     elif act == "withhold":
         rollout.say(PROBE, f"the candidate got no users: {reason}", "see what was not measured")
     else:

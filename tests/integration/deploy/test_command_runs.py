@@ -208,6 +208,7 @@ async def test_a_candidate_that_is_refused_its_users_before_it_is_probed_has_a_v
 
     assert (outcome.exit_code, outcome.verdict.verdict) == (4, "inconclusive"), told(outcome)
     assert found(outcome, "health/probe").reason == "it could not be probed any more"
+    assert found(outcome, "rollout/promotion: traffic at rollback").status == "maintained", told(outcome)
     assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
     assert shop.serves() == "shop-aaaaaaa"
 
