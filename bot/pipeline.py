@@ -271,6 +271,8 @@ class _Pass:
         elif verdict.verdict == "unstable" and rollout.protects:
             # a rehearsal hands nothing over, whatever `rollback` says: leaving the target unsettled gives the traffic back
             await rollout.back(deployed, verdict)
+        else:
+            await rollout.uphold(verdict)
         with contextlib.suppress(DeployError):  # what is left over is found by the next pass
             for line in await rollout.deployer.cleanup():
                 self.log(line)

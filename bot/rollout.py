@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot import among, rollback
-from bot.deploy.target import Deployed, Deployer
+from bot.deploy.target import Deployed, Deployer, MayLosePrevious
 from bot.judge.facts.rollout.traffic import answers_needed
 from bot.model import Check, Evidence, Fact, Observation, Run, Subject, Verdict
 from bot.model.errors import DeployError
@@ -155,6 +155,13 @@ class Rollout:
             self._facts.append(among.unseen("users", withheld.reason or "", self._plan, withheld.remedy))
         self._facts.append(among.unseen(name, reason, self._plan, remedy))
 
+    async def uphold(self, verdict: Verdict) -> None:
+        """Bring the revision before up again where it has ended by itself meanwhile, and prove that."""
+        lost = await self.deployer.lost() if isinstance(self.deployer, MayLosePrevious) else None
+        if lost is not None:
+            self.miss("before", f"{lost} had ended by itself meanwhile", "find out why, in what it printed last")
+            await self._back(verdict)
+
     def say(self, name: str, reason: str, remedy: str | None = None) -> None:
         """Have the verdict say why something was not done."""
         self._log(reason)
@@ -294,6 +301,7 @@ async def follow(rollout: Rollout, deployed: Deployed, verdict: Verdict, baselin
         await rollout.back(deployed, verdict)
     elif act == "withhold":
         rollout.say(PROBE, f"the candidate got no users: {reason}", "see what was not measured")
+        await rollout.uphold(verdict)
     else:
         if reason:
             serving = baseline.subject if baseline else None
