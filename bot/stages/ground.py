@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bot import report, spec
-from bot.baseline.artifact import ArtifactStore
+from bot.baseline.artifact import ArtifactStore, called
 from bot.baseline.branch import BranchStore
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.shelf import Shelf
@@ -133,7 +133,7 @@ class Ground:
 
     def proof_name(self) -> str:
         """The artifact that this commit's proof is uploaded as."""
-        return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
+        return f"stability-proof-{called(self.spec.service, self.spec.environment)}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
         loaded = aimed(

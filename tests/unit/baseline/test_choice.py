@@ -162,6 +162,33 @@ def test_one_that_is_saved_twice_is_one(make: Make) -> None:
     assert given(make())[0] == "chat-1"
 
 
+@pytest.fixture(params=["directory", "artifact", "branch"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], Store]:
+    """The store of any service in any environment, all kept in one place."""
+    shelf, branch = Shelf(now="2026-01-03T00:00:00Z"), Branch()
+    return {
+        "directory": lambda service, where: DirectoryStore(tmp_path / "kept", service, where),
+        "artifact": lambda service, where: ArtifactStore(shelf, service, where),
+        "branch": lambda service, where: BranchStore(branch, service, where),
+    }[request.param]
+
+
+def test_two_services_whose_names_join_alike_keep_out_of_each_others_way(
+    opened: Callable[[str, str], Store],
+) -> None:
+    """`a-b` in `c`, and `a` in `b-c`: what was kept, and invalidated, of one says nothing of the other."""
+    commit = f"{1:040}"
+    for service, environment in (("a-b", "c"), ("a", "b-c")):
+        of = subject(service, commit=commit, service=service, environment=environment)
+        save(opened(service, environment), run(subject=of))
+    assert given(opened("a-b", "c")) == ("a-b", "")
+    assert given(opened("a", "b-c")) == ("a", "")
+
+    opened("a-b", "c").invalidate(commit, mark())
+    assert given(opened("a-b", "c"))[0] is None
+    assert given(opened("a", "b-c")) == ("a", "")
+
+
 def test_the_run_of_another_service_is_never_given(make: Make) -> None:
     save(make(), run(subject=subject("chat-1", service="other")))
     revision, remarks = given(make())
