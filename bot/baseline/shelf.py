@@ -78,6 +78,16 @@ class Shelf(ABC):
         except FAILURES:
             return None
 
+    def good(self) -> Run | None:
+        """The newest run that was judged good and that nobody invalidated, whatever is pinned; None where there is none.
+
+        Raises:
+            FormatError, WorkError, OSError: what is kept cannot be read.
+        """
+        marks = self.marks()
+        every = (each for each in self.runs(LAST_GOOD) if isinstance(each, Run))
+        return next((each for each in every if marks.against(each) is None), None)
+
     def pin(self, mark: Mark) -> Run:
         """As `Store.pin`."""
         found, remarks = self.load()

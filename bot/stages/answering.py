@@ -23,8 +23,8 @@ from bot.proof import Contents
 from bot.safety.escape import Markdown, code_span, prose, sentence
 from bot.safety.redact import Redactor
 from bot.stages.accepting import accepted, judged_again, with_kept
-from bot.stages.ground import Ground
-from bot.stages.proving import FULL_SHA, Proof
+from bot.stages.ground import FULL_SHA, Ground
+from bot.stages.proving import Proof
 
 FETCHED = "fetched-proof.zip"
 

@@ -25,6 +25,7 @@ from bot.spec import Spec
 from bot.stages.kinds import aimed
 from bot.stages.saying import say, say_raw
 
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GITHUBS_OWN = re.compile(r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGNORECASE)
 """GitHub.com, and GitHub Enterprise Cloud with data residency: both have artifacts (@actions/artifact, isGhes)."""

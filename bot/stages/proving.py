@@ -15,11 +15,10 @@ from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
-from bot.stages.ground import Ground
+from bot.stages.ground import FULL_SHA, Ground
 from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
-
-FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
@@ -29,7 +28,8 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
         StabilityProofError: the spec, the commit or the token is not what it should be. Nothing was done yet.
     """
     home = Path(environment.inputs.get("working-directory", "."))
-    return Proof(Ground(environment, asked, _full(home, commit)))
+    ground = Ground(environment, asked, _full(home, commit))
+    return Proof(upon_what_serves(ground) if asked.kind == "refresh" else ground)
 
 
 class Proof:
