@@ -113,7 +113,8 @@ async def keep(
     if not stored:
         return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
     try:
-        last = await asyncio.to_thread(request.store.last)
+        last, unread = await asyncio.to_thread(request.store.last)
+        remarks += tuple(each for each in unread if each not in remarks)
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
         issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
         kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)

@@ -104,7 +104,7 @@ class Answering:
 
     def _rerun(self, _asked: Command) -> Answer:
         ground = self._bound_ground()
-        last = ground.store().last()
+        last, _ = ground.store().last()
         newest = last.subject.commit if last else None
         if ground.commit not in (newest, self.environment.sha):
             shown = newest or self.environment.sha
@@ -122,7 +122,9 @@ class Answering:
         ground = self._bound_ground()
         contents, _ = self._proof()
         reason = ground.redactor.text(asked.reason)
-        last = ground.store().last()
+        last, unread = ground.store().last()
+        if last is None and unread:  # it might be a newer one, and would be written over
+            raise GitHubError(f"what is kept cannot be read: {'; '.join(unread[:3])}")
         contents = with_kept(contents, last)
         finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
         newest = (last.subject.commit if last else self.environment.sha) == ground.commit
@@ -226,9 +228,11 @@ class Answering:
             found = Bound(why="which pull request closes this issue cannot be seen")
         if found.commit is not None:
             return found
-        last = self._anywhere().store().last()
+        last, unread = self._anywhere().store().last()
         if last is not None and last.subject.commit is not None and FULL_SHA.fullmatch(last.subject.commit):
             return Bound(last.subject.commit)
+        if unread:
+            return Bound(why=f"{found.why}, and what is kept cannot be read: {'; '.join(unread[:3])}")
         return Bound(why=f"{found.why}, and there is no kept run: nothing has been proven here yet")
 
     def _proof(self) -> tuple[Contents, str]:

@@ -36,7 +36,7 @@ class ReadOnly:
         """As `Store.load`."""
         return self.store.load()
 
-    def last(self) -> Run | None:
+    def last(self) -> tuple[Run | None, tuple[str, ...]]:
         """As `Store.last`."""
         return self.store.last()
 

@@ -140,7 +140,7 @@ def test_of_two_runs_at_once_the_later_deploy_stands_whichever_is_judged_first(m
     save(make(), deploy(2, begun=5))
     save(make(), deploy(1, begun=4))
     assert given(make())[0] == "chat-2"
-    found = make().last()
+    found, _ = make().last()
     assert found is not None
     assert found.subject.revision == "chat-2"
     make().invalidate(f"{2:040}", mark())
@@ -261,6 +261,25 @@ def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
     save(BranchStore(branch, "chat", "staging"), deploy(1))
     assert given(BranchStore(branch, "chat", "staging"))[0] == "chat-2"
     assert given(BranchStore(branch, "shop", "staging"))[0] == "shop-1"
+
+
+def test_why_the_last_run_cannot_be_read_is_said_and_so_is_what_was_passed_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make().last() == (None, ())
+    save(make(), deploy(1), "unstable")
+    store = make()
+    kept = [*store.runs("last")]
+    monkeypatch.setattr(store, "runs", lambda _reference: iter(["a newer one was refused", *kept]))
+    found, remarks = store.last()
+    assert found is not None
+    assert remarks == ("a newer one was refused",)
+
+    def unreadable(_reference: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(store, "runs", unreadable)
+    assert store.last() == (None, ("what the last run tells cannot be read: Permission denied",))
 
 
 @pytest.mark.parametrize("where", ["artifact", "branch"])
