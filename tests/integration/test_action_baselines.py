@@ -107,6 +107,7 @@ def test_a_run_is_compared_with_the_one_before(
 def test_a_fork_that_names_its_branch_main_gets_nothing(
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
+    """Trap 10: the list of artifacts mixes those of forks with ours."""
     first = good_run(artifacts(github, home), home)
     ours = next(each for each in home.artifacts.values() if each.name == NAME)
     github.repository("mallory/shop", fork_of="example/shop")
