@@ -240,6 +240,7 @@ def _issue_comment(event: Mapping[str, Any]) -> Activity:
         number=_whole(issue["number"]),
         on_pull_request=bool(issue.get("pull_request")),
         url=str(comment["html_url"]),
+        at=str(comment["created_at"]),
     )
     return Activity(None, f"{said.author} wrote on #{said.number}", kind="talk", said=said)
 

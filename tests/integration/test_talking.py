@@ -138,6 +138,7 @@ class Scene:
             number=event.payload["issue"]["number"],
             on_pull_request="pull_request" in event.payload["issue"],
             url=event.payload["comment"]["html_url"],
+            at=event.payload["comment"]["created_at"],
         )
         self.code = talk(self.job(event, permissions, **inputs), said)
         return comment
