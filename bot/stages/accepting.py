@@ -111,6 +111,7 @@ def judged_again(
         vantage=candidate.vantage,
         workflow_run=ground.environment.run_url,
         issues=issues,
+        settles=True,
     )
     return asyncio.run(keep(request, verdict, candidate, contents.baseline, (), stored=newest))
 

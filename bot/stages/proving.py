@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from bot import pipeline, report
-from bot.baseline.telling import lapses
+from bot.baseline.telling import lapses, mended
 from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
@@ -82,8 +82,10 @@ class Proof:
             try:
                 # what was seen is not new where it is judged again: issues were reopened then, and may be closed since
                 judges = self.ground.asked.kind == "judge"
-                lapsed = {} if judges else lapses(outcome.candidate.closed, verdict)
-                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
+                closed = outcome.candidate.closed
+                lapsed = {} if judges else lapses(closed, verdict)
+                again = mended(closed, verdict)
+                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed, again)
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
@@ -160,6 +162,7 @@ class Proof:
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
             issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            settles=self.publisher is not None and asked.writes_issues,
             hands_over=asked.hands_over,
             learned=masked,
         )
