@@ -223,7 +223,7 @@ class Publisher:
     def _lapsed(
         self, lapses: Mapping[int, Lapse], closing: Sequence[int], unless: Callable[[Client, int], str | None]
     ) -> Iterator[tuple[int, Lapse]]:
-        """Those that something is to be said of, and why not of others. What this change closes is settled by its verdict."""
+        """Those that something is to be said of, and why not of others. What this change closes, its verdict settles."""
         for number, lapse in list(lapses.items())[-MOST_LAPSES:]:
             if number in closing:
                 continue

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.github import client as clients
 from bot.github.artifacts import Artifacts, Home
 from bot.github.client import Client
 from bot.github.comment import marker
@@ -21,9 +20,7 @@ KEY = marker("chat", "staging")
 WRITTEN = ("issues", "pull_requests", "statuses", "checks", "deployments")
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01, 0.01))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
