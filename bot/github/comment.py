@@ -18,10 +18,14 @@ TRIES = 6
 
 
 class Written(NamedTuple):
-    """Where the comment is, and whether it shows the verdict of a run that began later."""
+    """Where the comment is, and whether it shows the verdict of a run that began later.
+
+    `denied` says why an older one stands above it, where it could not be edited in place.
+    """
 
     url: str
     superseded: bool
+    denied: str | None = None
 
 
 class _Comment(Protocol):
@@ -33,6 +37,15 @@ class _Comment(Protocol):
     def user(self) -> Any: ...
     def edit(self, body: str) -> None: ...
     def delete(self) -> None: ...
+
+
+class _Thread(NamedTuple):
+    """Where comments are, and the permissions to write one and to edit it."""
+
+    permission: str
+    to_edit: str
+    comments: Callable[[], Iterable[Any]]
+    create: Callable[[str], Any]
 
 
 def marker(service: str, environment: str) -> str:
@@ -82,24 +95,29 @@ class Sticky:
     def on_issue(self, number: int, body: str) -> Written:
         """Write it on an issue or a pull request. `body` begins with the line of its run's turn."""
         issue = self.client.repository.get_issue(number)
-        return self._write("issues: write", issue.get_comments, issue.create_comment, body)
+        return self._write(_Thread("issues: write", "issues: write", issue.get_comments, issue.create_comment), body)
 
     def on_commit(self, sha: str, body: str) -> Written:
-        """Write it on a commit that no pull request brought in."""
-        commit = self.client.repository.get_commit(sha)
-        return self._write("contents: read", commit.get_comments, commit.create_comment, body)
+        """Write it on a commit that no pull request brought in.
 
-    def _write(
-        self, permission: str, comments: Callable[[], Iterable[Any]], create: Callable[[str], Any], body: str
-    ) -> Written:
+        Without `contents: write` there can be several: GitHub lets any reader write one there, and only who may push edit
+        it (docs.github.com, "Permissions required for GitHub Apps"). One with another heading is then written
+        beneath, so that the last one is true.
+        """
+        commit = self.client.repository.get_commit(sha)
+        return self._write(
+            _Thread("contents: read", "contents: write", commit.get_comments, commit.create_comment), body
+        )
+
+    def _write(self, thread: "_Thread", body: str) -> Written:
         """Look, write, and after a creation look again: two runs at once may both have found no comment."""
         text = fitting(f"{self.key}\n{body}")
         for attempt in range(TRIES):
-            mine = self.client.call(permission, lambda: self._mine(comments()))
+            mine = self.client.call(thread.permission, lambda: self._mine(thread.comments()))
             try:
                 if mine:
-                    return self._settle(permission, mine, text)
-                self.client.call(permission, lambda: _url(create(text)), repeatable=False)
+                    return self._settle(thread, mine, text)
+                self._create(thread, text)
             except Missing:
                 if not mine:
                     raise
@@ -109,18 +127,29 @@ class Sticky:
                 self.client.pause(attempt)
         raise GitHubError("GitHub would not take the comment")
 
-    def _settle(self, permission: str, mine: list[_Comment], text: str) -> Written:
+    def _create(self, thread: "_Thread", text: str) -> str:
+        return self.client.call(thread.permission, lambda: _url(thread.create(text)), repeatable=False)
+
+    def _settle(self, thread: "_Thread", mine: list[_Comment], text: str) -> Written:
         """The oldest of our comments stays, and holds the verdict of the run that began last."""
         oldest, *others = mine
         now = self.client.now()
         newest = max(mine, key=lambda each: turn_of(each.body, now))
         superseded = turn_of(newest.body, now) > turn_of(text, now)
         wanted = newest.body if superseded else text
-        if oldest.body != wanted:
-            self.client.call(permission, lambda: oldest.edit(wanted), repeatable=False)
-        for each in others:
-            with contextlib.suppress(Missing):
-                self.client.call(permission, each.delete)
+        try:
+            if oldest.body != wanted:
+                self.client.call(thread.to_edit, lambda: oldest.edit(wanted), repeatable=False)
+            for each in others:
+                with contextlib.suppress(Missing):
+                    self.client.call(thread.to_edit, each.delete)
+        except Denied as error:
+            if thread.to_edit == thread.permission:
+                raise
+            last = mine[-1]
+            if superseded or headline(last.body) == headline(text):
+                return Written(last.html_url, superseded, str(error))
+            return Written(self._create(thread, text), superseded, str(error))
         return Written(oldest.html_url, superseded)
 
     def _mine(self, comments: Iterable[_Comment]) -> list[_Comment]:
@@ -131,6 +160,11 @@ class Sticky:
             if (each.body or "").startswith(self.key) and each.user is not None and each.user.login == self.author
         ]
         return sorted(found, key=lambda each: each.id)
+
+
+def headline(body: str) -> str:
+    """Its first heading, which says the verdict; a note may stand above it."""
+    return next((each for each in body.splitlines() if each.startswith("## ")), "")
 
 
 def fitting(text: str) -> str:
@@ -162,6 +196,7 @@ def _left_open(text: str) -> tuple[str, int]:
 
 
 def _url(comment: _Comment) -> str:
-    if not isinstance(comment.html_url, str):
+    address = comment.html_url
+    if not isinstance(address, str):
         raise TypeError("a comment without an address")
-    return comment.html_url
+    return address

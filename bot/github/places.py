@@ -66,6 +66,10 @@ class Places:
         written = self.publisher.attempt(f"the comment on {_called(place)}", act)
         if written is not None:
             self.url = self.url or written.url
+            if written.denied is not None:
+                self.publisher.done.denied.append(
+                    f"editing the comment on {_called(place)} was left out: {written.denied}"
+                )
         return written
 
     def _settle(self, number: int, verdict: str) -> None:
