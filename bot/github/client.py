@@ -136,8 +136,8 @@ class Client:
         )
         return data
 
-    def call(self, permission: str, act: Callable[[], _T], *, repeatable: bool = True) -> _T:
-        """Do one thing.
+    def call(self, permission: str | Callable[[], str], act: Callable[[], _T], *, repeatable: bool = True) -> _T:
+        """Do one thing. `permission` is what it takes; where that shows only in the answer, what says it then.
 
         Raises:
             Denied, Missing: GitHub says no.
@@ -168,7 +168,9 @@ class Client:
             self._sleep(wait, self.clock.monotonic() - began, said)
         raise GitHubError("GitHub cannot be reached")
 
-    def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
+    def _after(
+        self, error: Any, permission: str | Callable[[], str], *, repeatable: bool, pause: float | None
+    ) -> float:
         """How long to wait before the next try; raises where there is none."""
         status, said = error.status, _said(error)
         headers = {key.lower(): value for key, value in (error.headers or {}).items()}
@@ -185,7 +187,7 @@ class Client:
         if status == 401:
             raise GitHubError(f"GitHub does not take the token: {said}") from None
         if status == 403:
-            raise Denied(permission, said) from None
+            raise Denied(permission if isinstance(permission, str) else permission(), said) from None
         if status in (404, 410):
             raise Missing(f"GitHub has no such thing, or the token cannot see it: {said}") from None
         raise GitHubError(f"GitHub answered {status}: {said}") from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from bot.github.client import Client, Denied, Missing, Unsure
+from bot.github.graphql import query
 from bot.github.turn import turn_of
 from bot.model.errors import GitHubError
 
@@ -81,12 +82,11 @@ class Sticky:
     def _app(self) -> str:
         """The login of the app that the token belongs to: it may not ask for its user, but for who is looking."""
 
-        def ask() -> str:
-            _, data = self.client.github.requester.graphql_query("query { viewer { login } }", {})
-            return str(data["data"]["viewer"]["login"])
-
+        needs = {"viewer": "metadata: read"}
         try:
-            name = self.client.call("metadata: read", ask)
+            name = query(
+                self.client, needs, "query { viewer { login } }", {}, lambda data: str(data["viewer"]["login"])
+            )
         except (Denied, Missing):
             return ACTIONS
         # REST says github-actions[bot] of what GraphQL may call github-actions

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
+from bot.github.graphql import query
 from bot.github.permission import may_write
 from bot.model.errors import GitHubError
 
@@ -44,6 +45,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+NEEDS = {"closingIssuesReferences": "issues: read", "pullRequest": "pull-requests: read"}
 Reference = tuple[str, int]
 """(repository, number)."""
 
@@ -53,8 +55,8 @@ class Links:
     """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
-    why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
-    says what is left alone, and why.
+    why GitHub did not give all the issues, `denied` which permission that takes; those that the pull request's own words
+    name are here even so. `left` says what is left alone, and why.
     """
 
     pull_requests: tuple[int, ...]
@@ -63,6 +65,7 @@ class Links:
     failed: str | None = None
     certain: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
+    denied: str | None = None
 
 
 class _Pull(NamedTuple):
@@ -88,6 +91,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     if not pulls:
         return _of_commit(client, commit, seen)
     failed: str | None = None
+    denied: str | None = None
     certain: list[Reference] = []
     named: list[Reference] = []
     left: list[str] = []
@@ -105,6 +109,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
             # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
             written = [each for each in written if each[0].lower() != client.name.lower()]
         except GitHubError as error:
+            denied = str(error) if isinstance(error, Denied) else denied
             failed = failed if isinstance(error, Denied | Missing) else str(error)
         named += written
         if pull.to_default:
@@ -113,7 +118,8 @@ def find(client: Client, commit: str, number: int | None) -> Links:
         named += _proofs(client, seen.message)
     here, elsewhere = _sorted(client, (*certain, *named))
     known, _ = _sorted(client, certain)
-    return _bounded(Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known), tuple(left)))
+    numbers = tuple(pull.number for pull in pulls)
+    return _bounded(Links(numbers, here, elsewhere, failed, frozenset(known), tuple(left), denied))
 
 
 def _bounded(found: Links) -> Links:
@@ -267,16 +273,15 @@ def _references(client: Client, number: int) -> tuple[list[Reference], dict[str,
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None]:
-            _, data = client.github.requester.graphql_query(QUERY, given)
-            pull = data["data"]["repository"]["pullRequest"]
+        def page(data: Any) -> tuple[list[Reference], str | None, dict[str, Any] | None]:
+            pull = data["repository"]["pullRequest"]
             late = pull["mergedAt"] and pull["lastEditedAt"] and pull["lastEditedAt"] > pull["mergedAt"]
             listed = pull["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
             following = listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
             return nodes, following, (pull["editor"] or {}) if late else None
 
-        nodes, after, edited = client.call("issues: read", page)
+        nodes, after, edited = query(client, NEEDS, QUERY, variables, page)
         found += nodes
         if after is None:
             return found, edited

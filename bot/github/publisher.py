@@ -101,6 +101,8 @@ class Publisher:
         where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
+        if where.denied:
+            self.done.denied.append(f"what GitHub lists as linked was left out: {where.denied}")
         turn = self.turn or self._late_turn()
         work = Places(self, texts, close, where, turn)
         before = self._others(turn)
