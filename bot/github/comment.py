@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from bot.github.client import Client, Denied, Missing, Unsure
 from bot.github.graphql import query
-from bot.github.turn import turn_of
+from bot.github.turn import NEVER, Turn, turn_of
 from bot.model.errors import GitHubError
 
 LIMIT = 65_536
@@ -41,8 +41,9 @@ class _Comment(Protocol):
 
 
 class _Thread(NamedTuple):
-    """Where comments are, and the permissions to write one and to edit it."""
+    """Where comments are, and the permissions to write one and to edit it. A commit has no number."""
 
+    number: int | None
     permission: str
     to_edit: str
     comments: Callable[[], Iterable[Any]]
@@ -55,11 +56,16 @@ def marker(service: str, environment: str) -> str:
 
 
 class Sticky:
-    """Writes the comment of one target. `author` is whose comments are ours: a marker alone can be pasted by anybody."""
+    """Writes the comment of one target. `author` is whose comments are ours: a marker alone can be pasted by anybody.
+
+    `believes` is asked about a turn after our own that a comment says, and the number that it stands on: anybody who may
+    triage can have written it.
+    """
 
     def __init__(self, client: Client, key: str) -> None:
         self.client = client
         self.key = key
+        self.believes: Callable[[Turn, int | None], bool] = lambda _turn, _number: True
         self._author: str | None = None
 
     @property
@@ -95,7 +101,8 @@ class Sticky:
     def on_issue(self, number: int, body: str) -> Written:
         """Write it on an issue or a pull request. `body` begins with the line of its run's turn."""
         issue = self.client.repository.get_issue(number)
-        return self._write(_Thread("issues: write", "issues: write", issue.get_comments, issue.create_comment), body)
+        both = "issues: write"
+        return self._write(_Thread(number, both, both, issue.get_comments, issue.create_comment), body)
 
     def on_commit(self, sha: str, body: str) -> Written:
         """Write it on a commit that no pull request brought in.
@@ -106,7 +113,7 @@ class Sticky:
         """
         commit = self.client.repository.get_commit(sha)
         return self._write(
-            _Thread("contents: read", "contents: write", commit.get_comments, commit.create_comment), body
+            _Thread(None, "contents: read", "contents: write", commit.get_comments, commit.create_comment), body
         )
 
     def _write(self, thread: "_Thread", body: str) -> Written:
@@ -134,8 +141,10 @@ class Sticky:
         """The oldest of our comments stays, and holds the verdict of the run that began last."""
         oldest, *others = mine
         now = self.client.now()
-        newest = max(mine, key=lambda each: turn_of(each.body, now))
-        superseded = turn_of(newest.body, now) > turn_of(text, now)
+        ours = turn_of(text, now)
+        turns = {each.id: self._believed(turn_of(each.body, now), ours, thread.number) for each in mine}
+        newest = max(mine, key=lambda each: turns[each.id])
+        superseded = turns[newest.id] > ours
         wanted = newest.body if superseded else text
         try:
             if oldest.body != wanted:
@@ -151,6 +160,9 @@ class Sticky:
                 return Written(last.html_url, superseded, str(error))
             return Written(self._create(thread, text), superseded, str(error))
         return Written(oldest.html_url, superseded)
+
+    def _believed(self, turn: Turn, ours: Turn, number: int | None) -> Turn:
+        return turn if turn <= ours or self.believes(turn, number) else NEVER
 
     def _mine(self, comments: Iterable[_Comment]) -> list[_Comment]:
         """Ours, oldest first."""

@@ -75,6 +75,8 @@ class Publisher:
         self.deployment: int | None = None
         self.turn: Turn | None = None
         self._where: Links | None = None
+        self._linked: dict[str, frozenset[int]] = {}
+        self.sticky.believes = self._believes
 
     def begin(self) -> None:
         """Say that the proof is under way. Nothing here is worth stopping for."""
@@ -170,7 +172,21 @@ class Publisher:
         that one measures anew."""
         judges = self.activity.kind == "judge"
         under_way = self._try("the other runs", self.gate.under_way) if judges else None
-        return under_way.just_before if under_way else Turn(self.client.now(), 0)
+        return under_way.just_before if under_way else Turn(self.client.now(), 0, self.sha)
+
+    def _believes(self, claim: Turn, number: int | None) -> bool:
+        """Whether a run that a comment on this number names as newer than ours is one, and is about that number too."""
+        try:
+            if not self.gate.confirms(claim):
+                return False
+            if claim.commit == self.sha:
+                return True
+            if claim.commit not in self._linked:
+                found = links.find(self.client, claim.commit, None)
+                self._linked[claim.commit] = frozenset((*found.pull_requests, *found.issues))
+            return number in self._linked[claim.commit]
+        except (GitHubError, *MISREAD):
+            return False  # what is not known is not believed
 
     def _others(self, turn: Turn) -> Others:
         return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)

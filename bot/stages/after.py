@@ -57,7 +57,7 @@ def _publisher(environment: Environment) -> Publisher:
     publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
     publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
     if saved.get("turn", "").isdigit():
-        publisher.turn = Turn("", int(saved["turn"]))  # the number alone says which runs began later
+        publisher.turn = Turn("", int(saved["turn"]), saved["commit"])  # the number alone says which runs began later
     return publisher
 
 
