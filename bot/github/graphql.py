@@ -16,11 +16,18 @@ OTHER = 400
 
 
 def query(
-    client: Client, permissions: Mapping[str, str], text: str, variables: Mapping[str, Any], read: Callable[[Any], _T]
+    client: Client,
+    permissions: Mapping[str, str],
+    text: str,
+    variables: Mapping[str, Any],
+    read: Callable[[Any], _T],
+    *,
+    repeatable: bool = True,
 ) -> _T:
     """Ask, and read from `data`. What is null in it for an error is no matter while `read` does without.
 
-    `permissions` says for each field that can be refused which permission it takes; the first is that of all others.
+    One that is not `repeatable` is asked once: there is another way to find out. `permissions` says for each field that
+    can be refused which permission it takes; the first is that of all others.
 
     Raises:
         Denied, Missing: GitHub refuses something that `read` cannot do without.
@@ -48,7 +55,7 @@ def query(
         except MISREAD:
             raise refused from None
 
-    return client.call(lambda: wanted[0], ask)
+    return client.call(lambda: wanted[0], ask, repeatable=repeatable)
 
 
 def _worst(errors: Sequence[dict[str, Any]]) -> tuple[int, dict[str, Any] | None]:
