@@ -21,6 +21,8 @@ _T = TypeVar("_T")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 LITTLE = 8.0
 """Seconds of waiting that are left once GitHub was out of reach for a whole round of tries."""
+ANSWERS = 2.0
+"""Times the patience: all that a client may take, slow answers too."""
 SECONDARY = 60.0
 """Seconds to wait at a secondary limit that says no time of its own (docs.github.com, "Rate limits for the REST API")."""
 MISREAD = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -66,7 +68,9 @@ class Missing(GitHubError):
 
 
 class Client:
-    """One repository. `patience` bounds, in seconds, all the waiting of this client together."""
+    """One repository. `patience` bounds, in seconds, all the waiting of this client together: pauses, and tries that failed.
+    With all that was answered, quickly or slowly, it is `ANSWERS` times that, and then nothing is asked any more.
+    """
 
     def __init__(
         self, api_url: str, token: str, repository: str, *, patience: float = 120.0, clock: Clock | None = None
@@ -78,6 +82,7 @@ class Client:
         self.name = repository
         self.clock = clock or Clock()
         self._patience = patience
+        self._left = ANSWERS * patience
         self._github: Github | None = None
 
     @property
@@ -113,6 +118,7 @@ class Client:
         if self._patience < seconds:
             return False
         self._patience -= seconds
+        self._left -= seconds
         self.clock.sleep(seconds)
         return True
 
@@ -148,6 +154,8 @@ class Client:
         from requests import RequestException
 
         for pause in (*PAUSES, None):
+            if self._left <= 0:
+                raise GitHubError("GitHub answers so slowly that the time that there is for it is used up")
             began = self.clock.monotonic()
             try:
                 return act()
@@ -165,6 +173,8 @@ class Client:
             except MISREAD as error:
                 said = f"GitHub's answer is not as GitHub describes it: {type(error).__name__}: {str(error)[:100]}"
                 raise (GitHubError if repeatable else Unsure)(said) from error
+            finally:
+                self._left -= self.clock.monotonic() - began
             self._sleep(wait, self.clock.monotonic() - began, said)
         raise GitHubError("GitHub cannot be reached")
 
@@ -199,6 +209,7 @@ class Client:
         if seconds > self._patience:
             raise GitHubError(f"{said}, and did not recover in the time that there is for waiting")
         self._patience -= seconds
+        self._left -= seconds
         self.clock.sleep(seconds)
 
 
