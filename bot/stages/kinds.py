@@ -62,10 +62,11 @@ class ReadOnly:
 
 def aimed(spec: Spec, asked: Activity) -> Spec:
     """The spec, pointed at what somebody else deployed: nothing is deployed then, and nothing rolled back."""
-    if asked.url is None:
+    if asked.kind != "probe":
         return spec
-    there = spec.target if isinstance(spec.target, UrlTarget) else UrlTarget(url=asked.url)
-    target = there.model_copy(update={"url": asked.url})
+    target = spec.target
+    if asked.url is not None and isinstance(target, UrlTarget):
+        target = target.model_copy(update={"url": asked.url})
     return dataclasses.replace(spec, target=target, strategy=Strategy(rollback="never"))
 
 

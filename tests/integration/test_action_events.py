@@ -1,6 +1,9 @@
 """Each event as the action is started by it: what it writes, what it keeps, and what it leaves alone."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -164,6 +167,7 @@ def test_what_somebody_else_deployed_is_probed_where_it_is_and_compared_with_wha
     github: StandIn, home: Repository, url: str, tmp_path: Path
 ) -> None:
     away = SPEC.format(url="http://127.0.0.1:9", status=200)
+    away = away.replace('9"', f'9", hosts: ["{url.removeprefix("http://")}"]')
     there = str(tmp_path / "kept")
     first = Job(github, home, tmp_path / "1", away, deployed(github, home, url), baseline=there)
     said = first.run()
@@ -206,6 +210,7 @@ def test_a_deployment_to_another_environment_is_somebody_elses(
 def test_an_address_that_may_not_be_probed_is_an_error_and_no_green_job(
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
+    spec = spec.replace('"}}', '", hosts: [169.254.169.254]}}')
     job = Job(github, home, tmp_path, spec, deployed(github, home, "http://169.254.169.254/latest"))
 
     ended = job.run()
@@ -213,6 +218,52 @@ def test_an_address_that_may_not_be_probed_is_an_error_and_no_green_job(
     assert ended.returncode == 2
     assert "the deployment's address is refused" in ended.stdout
     assert job.said == {"verdict": "", "exit-code": "2"}
+
+
+SIGNS_IN = """login:
+  user: {http: POST /auth, json: {password: "${SHOP_PASSWORD}"}, token: $.detail.password}
+"""
+
+
+@pytest.mark.parametrize("target", ["", ", hosts: [shop.example]", None])
+def test_what_the_spec_signs_in_with_is_sent_to_no_address_that_only_an_event_names(
+    github: StandIn, home: Repository, tmp_path: Path, target: str | None
+) -> None:
+    with listening() as (evil, heard), answering() as own:
+        spec = SPEC.format(url=own, status=200) + SIGNS_IN
+        spec = spec.replace("{http: GET", "{login: user, http: GET")
+        if target is None:
+            spec = spec.replace(f'deploy: {{url: {{url: "{own}"}}}}', 'deploy: {process: {command: "true"}}')
+        else:
+            spec = spec.replace('"}}', f'"{target}}}}}', 1)
+        job = Job(github, home, tmp_path, spec, deployed(github, home, evil))
+
+        ended = job.run(SHOP_PASSWORD="not-for-everybody")
+
+    assert heard == []
+    assert ended.returncode == (0 if target == "" else 2), ended.stdout
+    assert target == "" or "name" in job.summary
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """Somebody's server: its address, and what was asked of it."""
+    heard: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            self.send_error(404)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        server.shutdown()
 
 
 def test_a_dispatch_proves_its_commit_in_its_environment_and_reports_on_its_issue(
