@@ -36,7 +36,7 @@ class Activity:
     - `nothing`: and `reason` says why. `commit` is None then, as it is for `talk`.
 
     `pull_request` is the merged one where the event names it; `issue` one to report on, which is not closed or reopened;
-    `environment` the one that the event names.
+    `environment` the one that the event names; `over` a newer commit that was deployed already: this one takes its place.
     """
 
     commit: str | None
@@ -47,6 +47,7 @@ class Activity:
     said: Said | None = None
     url: str | None = None
     environment: str | None = None
+    over: str | None = None
 
     @property
     def comments(self) -> bool:

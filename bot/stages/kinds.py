@@ -9,7 +9,7 @@ from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
 from bot.github.gate import LABELS
 from bot.model import Mark, Run
-from bot.safety.escape import prose
+from bot.safety.escape import code_span, prose
 from bot.spec import Spec
 from bot.strategy import Strategy
 
@@ -71,11 +71,16 @@ def aimed(spec: Spec, asked: Activity) -> Spec:
 
 
 def noted(markdown: str, asked: Activity) -> str:
-    """A report that says below its first line what kind of proof this was."""
-    if asked.kind not in NOTES:
-        return markdown
+    """A report that says below its first line what kind of proof this was, and that it undid a newer deploy."""
+    notes = [f"*{prose(NOTES[asked.kind])}*"] if asked.kind in NOTES else []
+    if asked.over is not None:
+        newer = code_span(asked.over[:12])
+        notes.append(
+            f"**An older commit:** it comes before {newer}, which was deployed here already, and was deployed over that"
+            f" because somebody asked for it. If it was not meant, run the job of {newer} again."
+        )
     first, _, rest = markdown.partition("\n")
-    return f"{first}\n\n*{prose(NOTES[asked.kind])}*\n{rest}"
+    return "\n".join([first, *(f"\n{each}" for each in notes), rest]) if notes else markdown
 
 
 def labelled(line: str, asked: Activity) -> str:

@@ -17,6 +17,7 @@ from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import Ground
 from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.order import in_order
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -29,7 +30,8 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
         StabilityProofError: the spec, the commit or the token is not what it should be. Nothing was done yet.
     """
     home = Path(environment.inputs.get("working-directory", "."))
-    return Proof(Ground(environment, asked, _full(home, commit)))
+    ground = Ground(environment, asked, _full(home, commit))
+    return Proof(in_order(ground) if asked.kind == "prove" else ground)
 
 
 class Proof:

@@ -98,6 +98,34 @@ def test_a_merge_from_a_fork_by_its_target_is_deployed_as_its_merge_and_written_
     assert len(home.comments_on(number)) == 1
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_older_merge_is_deployed_over_a_newer_one_only_where_its_job_is_run_again_and_the_verdict_says_so(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, recorded: bool
+) -> None:
+    given = {"contents": "read", "actions": "read", "issues": "write", "pull-requests": "write", "statuses": "write"}
+    given |= {"checks": "write"} | ({"deployments": "write"} if recorded else {})
+    assert Job(github, home, tmp_path / "first", spec, permissions=given).run().returncode == 0
+    number = merged(home)
+    older = home.branches["main"]
+    event = events.load("push", github, home, sha=older)
+    newer = home.commit("a newer one")
+    assert Job(github, home, tmp_path / "newer", spec, permissions=given).run().returncode == 0
+    late, again = (Job(github, home, tmp_path / name, spec, event, given) for name in ("late", "again"))
+
+    waited = late.run()
+
+    assert waited.returncode == 2, waited.stdout
+    assert f"{older[:12]} comes before {newer[:12]}" in late.summary
+    assert [each.sha for each in home.statuses if each.sha == older] == []
+
+    meant = again.run(GITHUB_RUN_ATTEMPT="2")
+
+    assert meant.returncode == 0, meant.stdout
+    (comment,) = home.comments_on(number)
+    assert f"it comes before `{newer[:12]}`" in comment.body
+    assert "An older commit" in again.summary
+
+
 def queued(home: Repository) -> str:
     """What a merge queue wants to merge: a commit on a branch of its own."""
     issue = home.open_issue("It is broken")
