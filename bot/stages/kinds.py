@@ -18,7 +18,7 @@ REHEARSED = (
     "no issue was touched, and nothing is compared with this commit later."
 )
 REFRESHED = (
-    "This was a refresh of the baseline: the default branch's newest commit was measured again. Whatever the "
+    "This was a refresh of the baseline: the revision that was last shown to be good was measured again. Whatever the "
     "verdict, the traffic was given back, and no pull request or issue was touched."
 )
 PROBED = "Somebody else deployed this: it was only probed, and nothing was rolled back."
@@ -36,7 +36,7 @@ class ReadOnly:
         """As `Store.load`."""
         return self.store.load()
 
-    def last(self) -> Run | None:
+    def last(self) -> tuple[Run | None, tuple[str, ...]]:
         """As `Store.last`."""
         return self.store.last()
 

@@ -3,12 +3,10 @@
 import dataclasses
 
 from bot.baseline.shelf import FAILURES
-from bot.baseline.store import LAST_GOOD
 from bot.github import deployments
 from bot.github.client import MISREAD, Denied, Missing
 from bot.github.kin import Kin
 from bot.github.tip import tip
-from bot.model import Run
 from bot.model.errors import GitHubError, UsageError
 from bot.stages.ground import Ground
 from bot.stages.saying import say
@@ -72,5 +70,5 @@ def _deployed(ground: Ground) -> str | None:
 def _kept(ground: Ground, newest: str) -> str | None:
     """By the run that was kept. A store shows only what the newest commit stands on, so that one is asked for it."""
     store = Ground(ground.environment, ground.asked, ground.commit, newest).store()
-    good = next((each for each in store.runs(LAST_GOOD) if isinstance(each, Run)), None)
+    good = store.good()
     return good.subject.commit if good else None
