@@ -1,8 +1,9 @@
 """What a verdict does to the issues that a change closes, or that an earlier change was shown to have mended.
 
 GitHub itself closes them at the merge, before anything was proven. So a stable verdict confirms or closes; an unstable or
-inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. An issue
-that somebody closed as not planned or as a duplicate is left as it is.
+inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. One that
+only had nothing to compare with says nothing against the change, and neither closes nor reopens. An issue that somebody
+closed as not planned or as a duplicate is left as it is.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from github.Issue import Issue
 
 KEPT = frozenset({"not_planned", "duplicate"})
+NO_BASELINE = "no baseline"
+"""In place of `inconclusive`, where all that was missing is the run to compare with."""
+UNCOMPARED = {
+    "first run": "a first run compares with nothing",
+    NO_BASELINE: "what to compare with could not be had, and nothing else is against it",
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
             return IssueOutcome(number, before, before, f"#{number} is left open: `issue: close` is never")
         client.call("issues: write", lambda: issue.edit(state="closed", state_reason="completed"))
         return IssueOutcome(number, before, "closed", f"#{number} is closed as completed")
-    if verdict == "first run":
-        return IssueOutcome(number, before, before, f"#{number} stays {before}: a first run compares with nothing")
+    if verdict in UNCOMPARED:
+        return IssueOutcome(number, before, before, f"#{number} stays {before}: {UNCOMPARED[verdict]}")
     if before == "open":
         return IssueOutcome(number, before, "open", f"#{number} stays open")
     client.call("issues: write", lambda: issue.edit(state="open", state_reason="reopened"))

@@ -30,7 +30,10 @@ MOST_LAPSES = 10
 
 @dataclass(frozen=True)
 class Texts:
-    """A verdict as GitHub shows it. `url` is where the service answers, `kept` the digest of the run as it is kept."""
+    """A verdict as GitHub shows it. `url` is where the service answers, `kept` the digest of the run as it is kept.
+
+    `lost` is whether it is inconclusive only because there was nothing to compare with.
+    """
 
     verdict: str
     comment: str
@@ -40,6 +43,7 @@ class Texts:
     annotations: Sequence[Annotation] = ()
     url: str | None = None
     kept: str | None = None
+    lost: bool = False
 
 
 @dataclass

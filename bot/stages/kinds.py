@@ -8,7 +8,7 @@ from bot.baseline.store import Store
 from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
 from bot.github.gate import LABELS
-from bot.model import Mark, Run
+from bot.model import Mark, Run, Verdict
 from bot.safety.escape import code_span, prose
 from bot.spec import Spec
 from bot.strategy import Strategy
@@ -81,6 +81,17 @@ def noted(markdown: str, asked: Activity) -> str:
         )
     first, _, rest = markdown.partition("\n")
     return "\n".join([first, *(f"\n{each}" for each in notes), rest]) if notes else markdown
+
+
+def only_the_baseline_is_missing(verdict: Verdict) -> bool:
+    """Whether it is inconclusive for want of a run to compare with alone: whatever was looked at held, and it serves."""
+    missing = {
+        each.probe
+        for each in verdict.findings
+        if each.waiver is None and each.status == "not measured" and each.probe not in ("rollback", "rollout")
+    }
+    undone = any(each.probe == "rollback" and each.kind == "check" for each in verdict.findings)
+    return verdict.verdict == "inconclusive" and missing == {"baseline"} and not undone
 
 
 def labelled(line: str, asked: Activity) -> str:

@@ -16,7 +16,7 @@ from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofEr
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import FULL_SHA, Ground
-from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.kinds import ReadOnly, labelled, noted, only_the_baseline_is_missing
 from bot.stages.order import in_order
 from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
@@ -30,6 +30,7 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
     """
     home = Path(environment.inputs.get("working-directory", "."))
     ground = Ground(environment, asked, _full(home, commit))
+    ground.demand_a_lasting_store()
     if asked.kind == "refresh":
         return Proof(upon_what_serves(ground))
     return Proof(in_order(ground) if asked.kind == "prove" else ground)
@@ -143,6 +144,7 @@ class Proof:
             annotations=annotations.of(verdict.findings, annotations.in_the_spec(self.spec.text, self._spec_path())),
             url=verdict.candidate.url,
             kept=outcome.kept,
+            lost=only_the_baseline_is_missing(verdict),
         )
 
     def _spec_path(self) -> str:

@@ -52,7 +52,7 @@ def merged(home: Repository, **fields: str) -> int:
 def test_a_merged_pull_request_gets_the_verdict(github: StandIn, home: Repository, spec: str, tmp_path: Path) -> None:
     number = merged(home)
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event)
+    job = Job(github, home, tmp_path, spec, event, baseline="branch")
 
     ended = job.run()
 
@@ -70,7 +70,7 @@ def test_a_merge_from_a_fork_with_a_token_that_only_reads_is_on_the_jobs_page(
     github.repository("mallory/shop", fork_of="example/shop")
     number = merged(home, head_repository="mallory/shop")
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event)
+    job = Job(github, home, tmp_path, spec, event, baseline="branch")
 
     ended = job.run()
 
@@ -90,13 +90,63 @@ def test_a_merge_from_a_fork_by_its_target_is_deployed_as_its_merge_and_written_
     github.repository("mallory/shop", fork_of="example/shop")
     number = merged(home, head_repository="mallory/shop")
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event._replace(name="pull_request_target"))
+    job = Job(github, home, tmp_path, spec, event._replace(name="pull_request_target"), baseline="branch")
 
     assert job.run().returncode == 0
     pull = home.issues[number].pull
     assert pull is not None
     assert home.statuses[-1].sha == pull.merge_commit_sha
     assert len(home.comments_on(number)) == 1
+
+
+def test_what_could_never_be_compared_with_is_not_begun(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    number = merged(home)
+    merge = events.load("pull_request_merged", github, home, number=number)
+    own = deployed(github, home, "https://x.example", ref=home.branches["main"])
+    for name, event in (("1", merge), ("2", merge._replace(name="pull_request_target")), ("3", own)):
+        job = Job(github, home, tmp_path / name, spec, event)
+
+        ended = job.run()
+
+        assert (ended.returncode, job.said) == (2, {"verdict": "", "exit-code": "2"}), ended.stdout
+        assert "give `baseline: branch` and `contents: write`" in ended.stdout
+    assert (home.statuses, home.deployments, home.comments) == ([], {}, {})
+    assert home.issues[number - 1].state_reason == "completed"
+
+
+@pytest.mark.parametrize("name", ["pull_request", "pull_request_target", "deployment_status"])
+def test_one_after_the_other_is_stable_with_the_branch(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, name: str
+) -> None:
+    for verdict in ("first run", "stable"):
+        number = merged(home, head=f"topic-{verdict}")
+        event = events.load("pull_request_merged", github, home, number=number)._replace(name=name)
+        if name == "deployment_status":
+            event = deployed(github, home, "https://x.example", ref=home.branches["main"])
+        job = Job(github, home, tmp_path / verdict, spec, event, baseline="branch")
+
+        ended = job.run()
+
+        assert (ended.returncode, job.said["verdict"]) == (0, verdict), ended.stdout
+        assert home.issues[number - 1].state_reason == "completed"
+
+
+def test_an_issue_is_not_reopened_because_there_is_nothing_to_compare_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    assert Job(github, home, tmp_path / "1", spec).run().returncode == 0
+    for each in home.artifacts.values():
+        github.world.blobs[each.blob].content = b"not what it was"
+    number = merged(home)
+    job = Job(github, home, tmp_path / "2", spec)
+
+    ended = job.run()
+
+    assert (ended.returncode, job.said["verdict"]) == (3, "inconclusive"), ended.stdout
+    assert home.issues[number - 1].state_reason == "completed"
+    assert f"#{number - 1} stays closed: what to compare with could not be had" in ended.stdout
 
 
 @pytest.mark.parametrize("recorded", [True, False])
