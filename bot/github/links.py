@@ -54,7 +54,7 @@ class Links:
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
     why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
-    says what is left alone, and why.
+    says what is left alone, and why. `proofs` are the issues that `Proof:` names.
     """
 
     pull_requests: tuple[int, ...]
@@ -63,6 +63,7 @@ class Links:
     failed: str | None = None
     certain: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
+    proofs: frozenset[int] = frozenset()
 
 
 class _Pull(NamedTuple):
@@ -90,6 +91,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     failed: str | None = None
     certain: list[Reference] = []
     named: list[Reference] = []
+    proofs: list[Reference] = []
     left: list[str] = []
     for pull in pulls:
         written = list(_keywords(client, pull))
@@ -108,12 +110,13 @@ def find(client: Client, commit: str, number: int | None) -> Links:
             failed = failed if isinstance(error, Denied | Missing) else str(error)
         named += written
         if pull.to_default:
-            named += _proofs(client, SHOWN.sub("", pull.body))
+            proofs += _proofs(client, SHOWN.sub("", pull.body))
     if seen is not None and any(pull.to_default for pull in pulls):
-        named += _proofs(client, seen.message)
-    here, elsewhere = _sorted(client, (*certain, *named))
-    known, _ = _sorted(client, certain)
-    return _bounded(Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known), tuple(left)))
+        proofs += _proofs(client, seen.message)
+    here, elsewhere = _sorted(client, (*certain, *named, *proofs))
+    known, proven = (frozenset(_sorted(client, each)[0]) for each in (certain, proofs))
+    numbers = tuple(pull.number for pull in pulls)
+    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven))
 
 
 def _bounded(found: Links) -> Links:
@@ -142,13 +145,14 @@ def _of_commit(client: Client, commit: str, seen: _Commit | None) -> Links:
     if seen is None:
         return Links((), (), ())
     named = [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(seen.message)]
-    named += _proofs(client, seen.message)
+    proofs = _proofs(client, seen.message)
+    named += proofs
     try:
         if not named or not _on_default_branch(client, commit):
             return Links((), (), ())
     except Missing:
         return Links((), (), ())
-    return _bounded(Links((), *_sorted(client, named)))
+    return _bounded(Links((), *_sorted(client, named), proofs=frozenset(_sorted(client, proofs)[0])))
 
 
 def _on_default_branch(client: Client, commit: str) -> bool:

@@ -86,10 +86,11 @@ class Publisher:
         if self.activity.hands_over:  # what somebody else deployed has their record
             self.deployment = self._try("the deployment record", self.deployments.begin)
 
-    def closes(self) -> tuple[int, ...]:
-        """The issues that a stable verdict closes. Never an error: `publish` says what could not be found out."""
-        where = self._links()
-        return () if where is None else tuple(each for each in where.issues if each not in where.pull_requests)
+    def closes(self) -> dict[int, bool]:
+        """The issues that a stable verdict closes, and of each whether `Proof:` names it. Never an error: `publish` says
+        what could not be found out."""
+        where = self._links() or Links((), (), ())
+        return {each: each in where.proofs for each in where.issues if each not in where.pull_requests}
 
     def publish(
         self,

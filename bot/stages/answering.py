@@ -135,7 +135,7 @@ class Answering:
         again = copy.copy(ground)
         again.asked = dataclasses.replace(ground.asked, kind="judge")
         judged = Proof(again)
-        issues = judged.publisher.closes if judged.publisher else tuple
+        issues = judged.publisher.closes if judged.publisher else dict
         outcome = judged_again(ground, contents, candidate, newest=newest, issues=issues)
         self.told = self._made_here = True
         code = judged.tell(outcome)

@@ -166,7 +166,7 @@ class Proof:
             store=store if asked.keeps_baseline else ReadOnly(store),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
-            issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            issues=self.publisher.closes if self.publisher and asked.writes_issues else dict,
             settles=self.publisher is not None and asked.writes_issues,
             hands_over=asked.hands_over,
             learned=masked,
