@@ -7,6 +7,7 @@ closed as not planned or as a duplicate is left as it is.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from bot.github.client import Client, Missing
@@ -63,6 +64,14 @@ def there(client: Client, number: int) -> str | None:
     except Missing:
         return f"#{number} is named as closed by this change, and there is no such issue"
     return f"#{number} is a pull request, and is not settled" if issue.pull_request is not None else None
+
+
+def closed_by_the_merge(client: Client, number: int, at: str) -> bool:
+    """Whether it is closed as completed, and has been since the merge (GitHub's own time) or later: GitHub does that."""
+    issue = _issue(client, number)
+    if issue.pull_request is not None or issue.state != "closed" or issue.state_reason in KEPT or not at:
+        return False
+    return issue.closed_at is not None and issue.closed_at >= datetime.fromisoformat(at)
 
 
 def gone(client: Client, number: int) -> str | None:

@@ -1,8 +1,8 @@
 """What a commit belongs to: the pull requests that brought it in, and the issues that these close or name."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -54,7 +54,9 @@ class Links:
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
     why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
-    says what is left alone, and why. `proofs` are the issues that `Proof:` names.
+    says what is left alone, and why. `proofs` are the issues that `Proof:` names. `doubtful` are those that GitHub lists for
+    a pull request whose words an outsider changed after the merge, with when that was: they are only reopened, if GitHub has
+    closed them at the merge.
     """
 
     pull_requests: tuple[int, ...]
@@ -64,6 +66,7 @@ class Links:
     certain: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
     proofs: frozenset[int] = frozenset()
+    doubtful: Mapping[int, str] = field(default_factory=dict)
 
 
 class _Pull(NamedTuple):
@@ -93,15 +96,17 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     named: list[Reference] = []
     proofs: list[Reference] = []
     left: list[str] = []
+    doubtful: dict[int, str] = {}
     for pull in pulls:
         written = list(_keywords(client, pull))
         try:
-            listed, edited = _references(client, pull.number)
+            listed, edited, at = _references(client, pull.number)
             if edited is not None and not _is_trusted(client, edited):
                 left.append(
                     f"#{pull.number} was edited after it was merged, by somebody who is not known to write here: "
-                    "the issues that it names are left alone"
+                    "the issues that it names are left alone, but for those that its merge closed and this does not prove"
                 )
+                doubtful |= dict.fromkeys(_sorted(client, listed)[0][:MOST_ISSUES], at)
                 continue
             certain += listed
             # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
@@ -116,7 +121,8 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     here, elsewhere = _sorted(client, (*certain, *named, *proofs))
     known, proven = (frozenset(_sorted(client, each)[0]) for each in (certain, proofs))
     numbers = tuple(pull.number for pull in pulls)
-    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven))
+    doubtful = {issue: at for issue, at in doubtful.items() if issue not in here}
+    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven, doubtful))
 
 
 def _bounded(found: Links) -> Links:
@@ -263,24 +269,25 @@ def _proofs(client: Client, text: str) -> list[Reference]:
     return found
 
 
-def _references(client: Client, number: int) -> tuple[list[Reference], dict[str, Any] | None]:
-    """The issues that GitHub lists, and who edited the pull request's words since it was merged, if anybody did."""
+def _references(client: Client, number: int) -> tuple[list[Reference], dict[str, Any] | None, str]:
+    """The issues that GitHub lists, who edited the pull request's words since it was merged, if anybody did, and when it
+    was merged."""
     owner, _, name = client.name.partition("/")
     found: list[Reference] = []
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None]:
+        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None, str]:
             _, data = client.github.requester.graphql_query(QUERY, given)
             pull = data["data"]["repository"]["pullRequest"]
             late = pull["mergedAt"] and pull["lastEditedAt"] and pull["lastEditedAt"] > pull["mergedAt"]
             listed = pull["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
             following = listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
-            return nodes, following, (pull["editor"] or {}) if late else None
+            return nodes, following, (pull["editor"] or {}) if late else None, str(pull["mergedAt"] or "")
 
-        nodes, after, edited = client.call("issues: read", page)
+        nodes, after, edited, at = client.call("issues: read", page)
         found += nodes
         if after is None:
-            return found, edited
+            return found, edited, at

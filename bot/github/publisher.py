@@ -116,7 +116,7 @@ class Publisher:
         if before.newer is not None:
             self._give_way(before.newer, None)
         else:
-            work.closing = tuple(self._closing(where))
+            work.closing = (*self._closing(where), *(self._doubtful(where) if texts.verdict != "stable" else ()))
             work.lapses = dict(self._lapsed(lapses or {}, work.closing, issues.gone))
             work.mended = dict(self._lapsed(mended or {}, work.closing, issues.closed))
             for number in work.mended:
@@ -223,6 +223,15 @@ class Publisher:
             if why is not None:
                 self.done.lines.append(why)
             elif len(self.done.failed) + len(self.done.denied) == before:
+                yield number
+
+    def _doubtful(self, where: Links) -> Iterator[int]:
+        """Those that the merge closed, though an outsider has changed the words that said so."""
+        for number, at in where.doubtful.items():
+            if self._try(
+                f"issue #{number}",
+                lambda number=number, at=at: issues.closed_by_the_merge(self.client, number, at),  # type: ignore[misc]
+            ):
                 yield number
 
     def _lapsed(
