@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
-from bot.baseline.telling import with_closed, with_previous, with_said
+from bot.baseline.telling import with_closed, with_lapses, with_previous, with_said
 from bot.model import Run, Verdict
 from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
@@ -44,11 +44,11 @@ class Outcome:
 class Request:
     """All that one pass of the pipeline needs.
 
-    `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
-    that is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds
-    the issues that a stable verdict closes; it is asked once there is one. With `hands_over` false, the traffic goes back
-    to the revision before, whatever the verdict. `learned` is told each secret that a probe comes upon, such as a
-    session's token.
+    `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything that
+    is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds the
+    issues that a stable verdict closes, and of each whether it was named as to be proven; it is asked once there is one.
+    `settles` says whether verdicts reopen issues as well. With `hands_over` false, the traffic goes back to the revision
+    before, whatever the verdict. `learned` is told each secret that a probe comes upon, such as a session's token.
     """
 
     spec: Spec
@@ -59,7 +59,8 @@ class Request:
     store: Store
     vantage: str
     workflow_run: str | None = None
-    issues: Callable[[], tuple[int, ...]] = tuple
+    issues: Callable[[], Mapping[int, bool]] = dict
+    settles: bool = False
     hands_over: bool = True
     learned: Callable[[str], None] | None = None
 
@@ -113,10 +114,12 @@ async def keep(
     if not stored:
         return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
     try:
-        last = await asyncio.to_thread(request.store.last)
+        last, unread = await asyncio.to_thread(request.store.last)
+        remarks += tuple(each for each in unread if each not in remarks)
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
-        issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
-        kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)
+        issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else {}
+        kept = with_previous(with_lapses(kept, verdict) if request.settles else kept, verdict, request.workflow_run)
+        kept = with_closed(kept, verdict, issues)
         kept = with_said(kept, last)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
         digest = kept.model_copy(update={"provenance": None}).fingerprint()

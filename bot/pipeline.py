@@ -73,11 +73,12 @@ class _Pass:
         for side in ("candidate", "baseline"):
             shutil.rmtree(self.request.out / side, ignore_errors=True)  # what an earlier pass left there
         self.stored, self.remarks = await asyncio.to_thread(self.request.store.load)
-        self.last = await asyncio.to_thread(self.request.store.last)
+        self.refused = self.remarks if self.stored is None else ()
+        self.last, unread = await asyncio.to_thread(self.request.store.last)
+        self.remarks += tuple(each for each in unread if each not in self.remarks)
         self._take_what_was_accepted()
         for remark in self.remarks:
             self.log(remark)
-        self.refused = self.remarks if self.stored is None else ()
         async with self.spec.target.open(self._context()) as deployer:
             intent = await deployer.plan(self.request.commit)
             previous = await self._previous(deployer)

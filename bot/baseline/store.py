@@ -27,8 +27,11 @@ class Store(Protocol):
         """
         ...
 
-    def last(self) -> Run | None:
-        """The newest run of all, whatever became of it; None where there is none that can be read and trusted."""
+    def last(self) -> tuple[Run | None, tuple[str, ...]]:
+        """The newest run of all, whatever became of it; None where there is none that can be read and trusted.
+
+        The remarks say what was passed over, and why there is none though there may be one.
+        """
         ...
 
     def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:

@@ -21,8 +21,10 @@ _T = TypeVar("_T")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 LITTLE = 8.0
 """Seconds of waiting that are left once GitHub was out of reach for a whole round of tries."""
+TIMEOUT = 15
+"""Seconds that an answer may take."""
 ANSWERS = 2.0
-"""Times the patience: all that a client may take, slow answers too."""
+"""Times the patience: all that a client may take, slow answers too; but time enough for one."""
 SECONDARY = 60.0
 """Seconds to wait at a secondary limit that says no time of its own (docs.github.com, "Rate limits for the REST API")."""
 MISREAD = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -82,7 +84,7 @@ class Client:
         self.name = repository
         self.clock = clock or Clock()
         self._patience = patience
-        self._left = ANSWERS * patience
+        self._left = max(ANSWERS * patience, TIMEOUT)
         self._github: Github | None = None
 
     @property
@@ -95,7 +97,7 @@ class Client:
                 auth=Auth.Token(self.token),
                 base_url=self.api_url,
                 per_page=100,
-                timeout=15,
+                timeout=TIMEOUT,
                 retry=None,
                 lazy=True,
                 seconds_between_requests=None,

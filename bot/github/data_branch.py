@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.github.client import Client, Missing
-from bot.github.kin import Kin, tip
+from bot.github.kin import Kin
+from bot.github.tip import tip
 from bot.model.errors import FormatError, GitHubError, UsageError, WorkError
 
 DEFAULT = "stability-proof-data"

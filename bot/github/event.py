@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from bot.github.said import Said
 from bot.model.errors import UsageError
-from bot.safety.urls import deployed_url
+from bot.safety.urls import deployed_url, is_at
 
 NO_COMMIT = "0" * 40
 OURS = "stability-proof/"
@@ -29,14 +29,15 @@ class Activity:
 
     - `prove`: deploy `commit`, and settle whatever the verdict settles.
     - `rehearse`: deploy a merge that a queue wants to make, prove it, and give the traffic back whatever the verdict.
-    - `refresh`: the same of the default branch's tip, so that there is a new baseline.
-    - `probe`: somebody else deployed `commit` at `url`.
+    - `refresh`: the same of what serves, so that there is a new baseline. `commit` is the default branch's tip, which it
+      need not be: what is kept says it (`bot/stages/refreshing.py`).
+    - `probe`: somebody else deployed `commit`, at `url` where that is another address than the spec's.
     - `judge`: the stored runs of `commit` are judged again; nothing is deployed or measured. No event asks for it.
     - `talk`: somebody `said` something to the bot.
     - `nothing`: and `reason` says why. `commit` is None then, as it is for `talk`.
 
     `pull_request` is the merged one where the event names it; `issue` one to report on, which is not closed or reopened;
-    `environment` the one that the event names.
+    `environment` the one that the event names; `over` a newer commit that was deployed already: this one takes its place.
     """
 
     commit: str | None
@@ -47,6 +48,7 @@ class Activity:
     said: Said | None = None
     url: str | None = None
     environment: str | None = None
+    over: str | None = None
 
     @property
     def comments(self) -> bool:
@@ -73,13 +75,14 @@ class Activity:
 class Facts:
     """What an event does not say. `on_default_branch` is about the commit `in_question`, None where nobody asked.
 
-    `environment` is the one that the spec is about, `url` where its target says that the service is, `server_url` the
-    address of GitHub's own pages.
+    `environment` is the one that the spec is about, `url` where its target says that the service is, `hosts` those at
+    which it lets a deployment say that, `server_url` the address of GitHub's own pages.
     """
 
     on_default_branch: bool | None = None
     environment: str | None = None
     url: str | None = None
+    hosts: tuple[str, ...] = ()
     server_url: str = ""
 
 
@@ -207,18 +210,34 @@ def _ours(deployment: Mapping[str, Any]) -> bool:
     return isinstance(payload, Mapping) and str(payload.get("format")).startswith(OURS)
 
 
-def _url(status: Mapping[str, Any], facts: Facts) -> str:
-    """Where the deployment answers. `target_url` is where older tools say it, and newer ones where their log is."""
+def _url(status: Mapping[str, Any], facts: Facts) -> str | None:
+    """Where the deployment answers, if that is another address than the spec's: what it signs in with is sent there.
+
+    Whoever may write to the repository may make a deployment of any address. `target_url` is where older tools say it,
+    and newer ones where their log is.
+    """
+    if facts.url is None:
+        raise UsageError(
+            "the spec names no address, and what it signs in with is sent to none that only an event names; name it in"
+            " the spec: `deploy: {url: {url: …}}`, with `hosts: […]` where it is another after each deployment"
+        )
     older = status.get("target_url") or ""
     if older == status.get("log_url") or (facts.server_url and older.startswith(f"{facts.server_url}/")):
         older = ""
-    found = status.get("environment_url") or facts.url or older
-    if not found:
-        raise UsageError("the deployment names no address (`environment_url`); name it in the spec: `deploy: {url: …}`")
+    said = status.get("environment_url") or older
+    if not facts.hosts or not said or said == facts.url:
+        return None
     try:
-        return deployed_url(str(found))
+        found = deployed_url(str(said))
     except ValueError as error:
         raise UsageError(f"the deployment's address is refused: {error}") from None
+    if not is_at(found, facts.hosts):
+        raise UsageError(
+            f"the deployment's address {found[:200]} is at none of the hosts that the spec names"
+            f" ({', '.join(facts.hosts[:5])}): nothing is sent there; if it is yours, name it in"
+            " `deploy: {url: {hosts: […]}}`"
+        )
+    return found
 
 
 def _issue_comment(event: Mapping[str, Any]) -> Activity:
@@ -239,6 +258,7 @@ def _issue_comment(event: Mapping[str, Any]) -> Activity:
         number=_whole(issue["number"]),
         on_pull_request=bool(issue.get("pull_request")),
         url=str(comment["html_url"]),
+        at=str(comment["created_at"]),
     )
     return Activity(None, f"{said.author} wrote on #{said.number}", kind="talk", said=said)
 

@@ -7,19 +7,6 @@ from bot.github.client import Client, Missing
 from bot.model.errors import GitHubError
 
 
-def tip(client: Client, branch: str) -> str:
-    """The newest commit of a branch. Where a tag has the branch's name, the name alone may mean the tag.
-
-    Raises:
-        GitHubError: GitHub is out of reach, or there is no such branch.
-    """
-    found = client.json("contents: read", "GET", f"/repos/{client.name}/git/ref/heads/{quote(branch)}")
-    sha = found["object"]["sha"] if isinstance(found, dict) and isinstance(found.get("object"), dict) else None
-    if not isinstance(sha, str):
-        raise GitHubError(f"GitHub's answer about the branch {branch[:60]} is not understood")
-    return sha
-
-
 class Kin:
     """Asks about each commit once. `head` is the deployed commit, or another that is to stand on it."""
 

@@ -31,7 +31,10 @@ MOST_LAPSES = 10
 
 @dataclass(frozen=True)
 class Texts:
-    """A verdict as GitHub shows it. `url` is where the service answers, `kept` the digest of the run as it is kept."""
+    """A verdict as GitHub shows it. `url` is where the service answers, `kept` the digest of the run as it is kept.
+
+    `lost` is whether it is inconclusive only because there was nothing to compare with.
+    """
 
     verdict: str
     comment: str
@@ -41,6 +44,7 @@ class Texts:
     annotations: Sequence[Annotation] = ()
     url: str | None = None
     kept: str | None = None
+    lost: bool = False
 
 
 @dataclass
@@ -85,16 +89,22 @@ class Publisher:
         if self.activity.hands_over:  # what somebody else deployed has their record
             self.deployment = self._try("the deployment record", self.deployments.begin)
 
-    def closes(self) -> tuple[int, ...]:
-        """The issues that a stable verdict closes. Never an error: `publish` says what could not be found out."""
-        where = self._links()
-        return () if where is None else tuple(each for each in where.issues if each not in where.pull_requests)
+    def closes(self) -> dict[int, bool]:
+        """The issues that a stable verdict closes, and of each whether `Proof:` names it. Never an error: `publish` says
+        what could not be found out."""
+        where = self._links() or Links((), (), ())
+        return {each: each in where.proofs for each in where.issues if each not in where.pull_requests}
 
     def publish(
-        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+        self,
+        texts: Texts,
+        close: Literal["stable", "never"],
+        lapses: Mapping[int, Lapse] | None = None,
+        mended: Mapping[int, Lapse] | None = None,
     ) -> Publication:
         """Write the comments, settle the issues, end the check, the deployment record and the status. All that can be
-        done is done. `lapses` are issues that earlier changes closed, on probes that are bad now.
+        done is done. `lapses` are issues that earlier changes closed, on probes that are bad now; `mended` those that
+        lapsed, and whose probes hold again.
 
         Raises:
             GitHubError: GitHub was out of reach for some of it.
@@ -111,8 +121,11 @@ class Publisher:
         if before.newer is not None:
             self._give_way(before.newer, None)
         else:
-            work.closing = tuple(self._closing(where))
-            work.lapses = dict(self._lapsed(lapses or {}, work.closing))
+            work.closing = (*self._closing(where), *(self._doubtful(where) if texts.verdict != "stable" else ()))
+            work.lapses = dict(self._lapsed(lapses or {}, work.closing, issues.gone))
+            work.mended = dict(self._lapsed(mended or {}, work.closing, issues.closed))
+            for number in work.mended:
+                self.done.lines.append(f"what #{number} was reopened for holds again: close it if nothing else is left")
             work.write()
             self._end_check(texts, turn)
         if self.activity.hands_over:
@@ -183,7 +196,7 @@ class Publisher:
                 return True
             if claim.commit not in self._linked:
                 found = links.find(self.client, claim.commit, None)
-                self._linked[claim.commit] = frozenset((*found.pull_requests, *found.issues))
+                self._linked[claim.commit] = frozenset((*found.pull_requests, *found.issues, *found.doubtful))
             return number in self._linked[claim.commit]
         except (GitHubError, *MISREAD):
             return False  # what is not known is not believed
@@ -254,13 +267,24 @@ class Publisher:
             elif len(self.done.failed) + len(self.done.denied) == before:
                 yield number
 
-    def _lapsed(self, lapses: Mapping[int, Lapse], closing: Sequence[int]) -> Iterator[tuple[int, Lapse]]:
-        """Those that are to be reopened. What this change closes itself is settled by its verdict."""
+    def _doubtful(self, where: Links) -> Iterator[int]:
+        """Those that the merge closed, though an outsider has changed the words that said so."""
+        for number, at in where.doubtful.items():
+            if self._try(
+                f"issue #{number}",
+                lambda number=number, at=at: issues.closed_by_the_merge(self.client, number, at),  # type: ignore[misc]
+            ):
+                yield number
+
+    def _lapsed(
+        self, lapses: Mapping[int, Lapse], closing: Sequence[int], unless: Callable[[Client, int], str | None]
+    ) -> Iterator[tuple[int, Lapse]]:
+        """Those that something is to be said of, and why not of others. What this change closes, its verdict settles."""
         for number, lapse in list(lapses.items())[-MOST_LAPSES:]:
             if number in closing:
                 continue
             before = len(self.done.failed) + len(self.done.denied)
-            why = self._try(f"issue #{number}", lambda number=number: issues.gone(self.client, number))  # type: ignore[misc]
+            why = self._try(f"issue #{number}", lambda number=number: unless(self.client, number))  # type: ignore[misc]
             if why is not None:
                 self.done.lines.append(why)
             elif len(self.done.failed) + len(self.done.denied) == before:

@@ -25,19 +25,23 @@ class GateAlone(Publisher):
         super().__init__(client, activity, sha, service, environment, run_url)
         self.gate.heard = frozenset(get_args(Kind))
 
-    def closes(self) -> tuple[int, ...]:
+    def closes(self) -> dict[int, bool]:
         """No issue: this verdict says nothing of any."""
-        return ()
+        return {}
 
     def publish(
-        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+        self,
+        texts: Texts,
+        close: Literal["stable", "never"],
+        lapses: Mapping[int, Lapse] | None = None,
+        mended: Mapping[int, Lapse] | None = None,
     ) -> Publication:
         """Write the check and, last, the status. Issues are not even looked for.
 
         Raises:
             GitHubError: GitHub was out of reach for some of it.
         """
-        del close, lapses
+        del close, lapses, mended
         self.done = Publication()
         turn = self.turn or Turn(self.client.now(), 0)
         newer = self._others(turn).newer

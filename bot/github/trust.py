@@ -17,6 +17,20 @@ follows on any of these. (docs.github.com, "Events that trigger workflows"; "Sec
 """
 
 
+def unkept(event: str, ref: str, default_branch: str) -> str | None:
+    """Why no artifact of a run that this event started is ever a baseline (`refusal`); None where it can be one.
+
+    `ref` is GITHUB_REF. It is empty where a deployment's `ref` is a commit; the run has no branch then.
+    """
+    if event in ("pull_request", "pull_request_target"):
+        return (
+            f"GitHub records a run of {event} under the pull request's branch, where nobody can tell it from a fork's"
+        )
+    if event == "deployment_status" and ref != f"refs/heads/{default_branch}":
+        return f"GitHub records the run of a deployment under its `ref`, and that is not the branch {default_branch}"
+    return None
+
+
 @dataclass(frozen=True)
 class Home:
     """What this repository and this workflow are, against which an artifact is held."""

@@ -16,17 +16,18 @@ from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.permission import Right
 from bot.github.said import Said
+from bot.github.tip import tip
 from bot.model import Mark, Run, Verdict, digest
 from bot.model.errors import STABLE, GitHubError, StabilityProofError, UsageError
 from bot.outcome import EXIT_CODES
 from bot.proof import Contents
 from bot.safety.escape import Markdown, code_span, prose, sentence
 from bot.safety.redact import Redactor
-from bot.stages.accepting import accepted, judged_again, with_kept
-from bot.stages.ground import Ground
-from bot.stages.proving import FULL_SHA, Proof
+from bot.stages.accepting import accepted, is_of_another_session, judged_again, with_kept
+from bot.stages.ground import FULL_SHA, Ground
+from bot.stages.proving import Proof
 
-FETCHED = "fetched-proof.zip"
+FETCHED, SHOWN = "fetched-proof.zip", "shown-proof.zip"
 
 
 class Answer(NamedTuple):
@@ -50,6 +51,7 @@ class Answering:
         self.client = client
         self.told = False
         self._ground: Ground | None = None
+        self._newest: str | None = None
         self._fetched = False
         self._made_here = False
 
@@ -104,10 +106,10 @@ class Answering:
 
     def _rerun(self, _asked: Command) -> Answer:
         ground = self._bound_ground()
-        last = ground.store().last()
+        last, _ = ground.store().last()
         newest = last.subject.commit if last else None
-        if ground.commit not in (newest, self.environment.sha):
-            shown = newest or self.environment.sha
+        if ground.commit not in (newest, self._tip()):
+            shown = newest or self._tip()
             raise UsageError(
                 f"{ground.commit[:12]} is not the newest commit: {shown[:12]} is, and proving the older one again would"
                 " deploy it over that; start the workflow by hand with the input `commit` if it is meant"
@@ -122,27 +124,31 @@ class Answering:
         ground = self._bound_ground()
         contents, _ = self._proof()
         reason = ground.redactor.text(asked.reason)
-        last = ground.store().last()
+        last, unread = ground.store().last()
+        if last is None and unread:  # it might be a newer one, and would be written over
+            raise GitHubError(f"what is kept cannot be read: {'; '.join(unread[:3])}")
         contents = with_kept(contents, last)
-        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
+        shown = self._shown(contents)
+        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said, shown)
         newest = (last.subject.commit if last else self.environment.sha) == ground.commit
         newest = newest and (last is None or last.finished <= candidate.finished)
         again = copy.copy(ground)
         again.asked = dataclasses.replace(ground.asked, kind="judge")
         judged = Proof(again)
-        issues = judged.publisher.closes if judged.publisher else tuple
+        issues = judged.publisher.closes if judged.publisher else dict
         outcome = judged_again(ground, contents, candidate, newest=newest, issues=issues)
         self.told = self._made_here = True
         code = judged.tell(outcome)
         if code == EXIT_CODES[outcome.verdict.verdict]:
             code = STABLE  # what was asked for was done, whatever the verdict is
         until = f" until {asked.until}" if asked.until else ""
+        as_of = "is now" if shown is contents else "was when that was written: it was measured again since"
         was, now_is = (
             f"**{prose(contents.verdict.verdict)}**",
             f"**{prose(outcome.verdict.verdict)}**",
         )
         words = [
-            f"{code_span(finding.id)} is accepted{until}, as bad as it is now.",
+            f"{code_span(finding.id)} is accepted{until}, as bad as it {as_of}.",
             f"The verdict on {code_span(ground.commit[:12])} was {was} and is {now_is}. {_why(outcome.verdict)}",
         ]
         if _rolled_back(candidate):
@@ -210,14 +216,29 @@ class Answering:
             found.pull_request,
             None if self.said.on_pull_request else self.said.number,
         )
+        try:
+            head = self._tip()
+        except (Denied, Missing):
+            head = self.environment.sha
         # what is trusted comes from the default branch as it is now, also where the commit is an older one of it
-        ground = Ground(self.environment, asked, found.commit, self.environment.sha)
+        ground = Ground(self.environment, asked, found.commit, head)
         ground.mask_secrets()
         return ground
 
-    def _bound(self) -> Bound:
+    @property
+    def _default(self) -> str:
         repository = self.environment.event.get("repository") or {}
-        default = str(repository.get("default_branch") or "")
+        return str(repository.get("default_branch") or "")
+
+    def _tip(self) -> str:
+        """The default branch's newest commit now. The event's is the one of when the comment was written, and the job may
+        have waited in line since."""
+        if self._newest is None:
+            self._newest = tip(self.client, self._default)
+        return self._newest
+
+    def _bound(self) -> Bound:
+        default = self._default
         if self.said.on_pull_request:
             return bound.to_pull_request(self.client, self.said.number, default)
         try:
@@ -226,9 +247,11 @@ class Answering:
             found = Bound(why="which pull request closes this issue cannot be seen")
         if found.commit is not None:
             return found
-        last = self._anywhere().store().last()
+        last, unread = self._anywhere().store().last()
         if last is not None and last.subject.commit is not None and FULL_SHA.fullmatch(last.subject.commit):
             return Bound(last.subject.commit)
+        if unread:
+            return Bound(why=f"{found.why}, and what is kept cannot be read: {'; '.join(unread[:3])}")
         return Bound(why=f"{found.why}, and there is no kept run: nothing has been proven here yet")
 
     def _proof(self) -> tuple[Contents, str]:
@@ -250,6 +273,24 @@ class Answering:
         ):
             raise UsageError(f"the proof is of another commit, service or environment than {ground.commit[:12]}")
         return contents, digest(path.read_bytes())
+
+    def _shown(self, contents: Contents) -> Contents:
+        """The proof that the comment's author can have seen: the newest from before it was written.
+
+        Raises:
+            StabilityProofError: there is none, or none that can be trusted.
+        """
+        ground = self._bound_ground()
+        assert ground.artifacts is not None
+        data, _ = ground.artifacts.newest_trusted(ground.proof_name(), until=self.said.at)
+        if data is None:
+            raise UsageError(
+                f"{ground.commit[:12]} was proven since, and no proof of it is from before this comment: look at the"
+                " verdict that is there now, and say it again"
+            )
+        (ground.out / SHOWN).write_bytes(data)
+        shown = proof.opened(ground.out / SHOWN)
+        return shown if is_of_another_session(shown, contents) else contents
 
     def _fetch(self, ground: Ground) -> None:
         assert ground.artifacts is not None

@@ -29,6 +29,7 @@ def gather(environment: Environment) -> Facts:
         on_default_branch=contained,
         environment=environment.inputs.get("environment", loaded.environment),
         url=loaded.target.url if isinstance(loaded.target, UrlTarget) else None,
+        hosts=loaded.target.hosts if isinstance(loaded.target, UrlTarget) else (),
         server_url=environment.server_url,
     )
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bot import report, spec
-from bot.baseline.artifact import ArtifactStore
+from bot.baseline.artifact import ArtifactStore, called
 from bot.baseline.branch import BranchStore
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.shelf import Shelf
@@ -18,13 +18,14 @@ from bot.github.environment import Environment
 from bot.github.event import ENVIRONMENT, Activity
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
-from bot.github.trust import Home
+from bot.github.trust import Home, unkept
 from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
 from bot.stages.kinds import aimed
 from bot.stages.saying import say, say_raw
 
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GITHUBS_OWN = re.compile(r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGNORECASE)
 """GitHub.com, and GitHub Enterprise Cloud with data residency: both have artifacts (@actions/artifact, isGhes)."""
@@ -93,6 +94,22 @@ class Ground:
         branch = DataBranch(self.client, named or DEFAULT, lambda: home.head, home.default_branch)
         return BranchStore(branch, self.spec.service, self.spec.environment)
 
+    def demand_a_lasting_store(self) -> None:
+        """See that what is proven here can be compared with later, before anything is done.
+
+        Raises:
+            UsageError: it is kept as an artifact that no later run may trust.
+        """
+        if not self.asked.keeps_baseline or self.environment.inputs.get("baseline", "artifact") != "artifact":
+            return
+        default = str((self.environment.event.get("repository") or {}).get("default_branch") or "")
+        why = unkept(self.environment.event_name, self.environment.ref, default)
+        if why is not None and self.artifacts is not None and self._no_artifacts() is None:
+            raise UsageError(
+                f"what is proven here could never be compared with: {why}; give `baseline: branch` and `contents: write`,"
+                " or start on another event (docs/github/events.md)"
+            )
+
     def compared(self) -> Shelf:
         """The store, which gives the run that the last successful deployment was proven by, where its record says which.
 
@@ -133,7 +150,7 @@ class Ground:
 
     def proof_name(self) -> str:
         """The artifact that this commit's proof is uploaded as."""
-        return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
+        return f"stability-proof-{called(self.spec.service, self.spec.environment)}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
         loaded = aimed(

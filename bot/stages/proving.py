@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from bot import pipeline, report
-from bot.baseline.telling import lapses
+from bot.baseline.telling import lapses, mended
 from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
@@ -16,11 +16,11 @@ from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
-from bot.stages.ground import Ground
-from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.ground import FULL_SHA, Ground
+from bot.stages.kinds import ReadOnly, labelled, noted, only_the_baseline_is_missing
+from bot.stages.order import in_order
+from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
-
-FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
@@ -30,7 +30,11 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
         StabilityProofError: the spec, the commit or the token is not what it should be. Nothing was done yet.
     """
     home = Path(environment.inputs.get("working-directory", "."))
-    return Proof(Ground(environment, asked, _full(home, commit)))
+    ground = Ground(environment, asked, _full(home, commit))
+    ground.demand_a_lasting_store()
+    if asked.kind == "refresh":
+        return Proof(upon_what_serves(ground))
+    return Proof(in_order(ground) if asked.kind == "prove" else ground)
 
 
 class Proof:
@@ -83,8 +87,10 @@ class Proof:
             try:
                 # what was seen is not new where it is judged again: issues were reopened then, and may be closed since
                 judges = self.ground.asked.kind == "judge"
-                lapsed = {} if judges else lapses(outcome.candidate.closed, verdict)
-                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
+                closed = outcome.candidate.closed
+                lapsed = {} if judges else lapses(closed, verdict)
+                again = mended(closed, verdict)
+                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed, again)
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
@@ -143,6 +149,7 @@ class Proof:
             annotations=annotations.of(verdict.findings, annotations.in_the_spec(self.spec.text, self._spec_path())),
             url=verdict.candidate.url,
             kept=outcome.kept,
+            lost=only_the_baseline_is_missing(verdict),
         )
 
     def _spec_path(self) -> str:
@@ -164,7 +171,8 @@ class Proof:
             store=store if asked.keeps_baseline else ReadOnly(store),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
-            issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            issues=self.publisher.closes if self.publisher and asked.writes_issues else dict,
+            settles=self.publisher is not None and asked.writes_issues,
             hands_over=asked.hands_over,
             learned=masked,
         )

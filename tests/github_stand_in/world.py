@@ -235,13 +235,13 @@ class Repository(Thing):
         head_repository: str | None = None,
         login: str | None = None,
     ) -> WorkflowRun:
-        """Start a run of a workflow."""
-        branch = head_branch or self.default_branch
+        """Start a run of a workflow: on the default branch, unless told; on none (`""`) where a commit was deployed."""
+        branch = self.default_branch if head_branch is None else head_branch
         run = WorkflowRun(
             id=self._world.number(),
             event=event,
             path=path,
-            head_branch=branch,
+            head_branch=branch or None,
             head_sha=head_sha or self.branches[branch],
             head_repository=head_repository or self.full_name,
             login=login or self.owner,

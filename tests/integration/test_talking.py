@@ -10,6 +10,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -124,9 +125,10 @@ class Scene:
         *,
         comment: Comment | None = None,
         permissions: dict[str, str] | None = None,
+        sha: str | None = None,
         **inputs: str,
     ) -> Comment:
-        """Somebody comments, and the job that this starts runs; the comment."""
+        """Somebody comments, and the job that this starts runs; the comment. `sha` was the tip when it was written."""
         comment = comment or self.home.comment(number, body, login=by)
         name = "issue_comment_created_on_pull_request" if self.home.issues[number].pull else "issue_comment_created"
         event = events.load(name, self.github, self.home, number=number, comment=comment)
@@ -138,8 +140,10 @@ class Scene:
             number=event.payload["issue"]["number"],
             on_pull_request="pull_request" in event.payload["issue"],
             url=event.payload["comment"]["html_url"],
+            at=event.payload["comment"]["created_at"],
         )
-        self.code = talk(self.job(event, permissions, **inputs), said)
+        job = self.job(event, permissions, **inputs)
+        self.code = talk(replace(job, sha=sha or job.sha), said)
         return comment
 
     def reply(self, comment: Comment, number: int = 1) -> str:
@@ -397,6 +401,21 @@ def test_a_commit_that_is_not_the_newest_is_judged_again_and_not_kept(broken: tu
     assert "is not the newest commit" in scene.reply(again)
 
 
+def test_a_rerun_that_waited_in_line_deploys_nothing_over_a_newer_commit(scene: Scene) -> None:
+    old = scene.merged("Old")
+    assert scene.prove() == "first run"
+    comment = scene.home.comment(old, "/stability rerun", login="wim")
+    asked_at = scene.home.branches["main"]
+    scene.merged("New")
+    assert scene.prove() == "stable"
+    records = len(scene.home.deployments)
+
+    scene.say("", old, comment=comment, sha=asked_at)
+
+    assert "is not the newest commit" in scene.reply(comment)
+    assert len(scene.home.deployments) == records
+
+
 def test_rerun_proves_the_merge_commit_again_and_takes_on_what_was_accepted(broken: tuple[Scene, int]) -> None:
     scene, number = broken
     scene.say("/stability accept cart because it is meant", number)
@@ -541,6 +560,26 @@ def test_without_any_run_an_issue_is_about_no_commit(scene: Scene) -> None:
     issue = scene.home.open_issue("Something else")
     comment = scene.say("/stability explain cart", issue.number)
     assert "nothing has been proven here yet" in scene.reply(comment)
+
+
+def test_where_what_is_kept_cannot_be_read_nobody_is_told_that_there_is_nothing(
+    broken: tuple[Scene, int], tmp_path: Path
+) -> None:
+    """Nor is anything written over it: what was accepted would be kept in the place of a newer run."""
+    scene, number = broken
+    kept = tmp_path / "kept/shop/test/last/run.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"{}")
+    issue = scene.home.open_issue("Something else")
+
+    asked = scene.say("/stability explain cart", issue.number, baseline=str(tmp_path / "kept"))
+    accepting = scene.say("/stability accept cart because it is meant", number, baseline=str(tmp_path / "kept"))
+
+    assert "what is kept cannot be read: the baseline last was refused" in scene.reply(asked)
+    assert "nothing has been proven" not in scene.reply(asked)
+    assert "what is kept cannot be read: the baseline last was refused" in scene.reply(accepting)
+    assert (reactions(accepting), scene.home.statuses[-1].state) == (["eyes", "-1"], "failure")
+    assert kept.read_bytes() == b"{}"
 
 
 def test_where_no_proof_is_stored_that_is_said(scene: Scene) -> None:

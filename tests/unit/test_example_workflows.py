@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from bot.deploy.registry import TARGETS as TARGETS_BY_KIND
+from bot.deploy.url import UrlTarget
 from tests.unit.test_action_yml import ACTION
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,14 @@ def test_each_example_starts_on_events_that_the_page_describes(path: Path) -> No
     asked = workflow(path)[True]  # YAML 1.1 reads `on` as true
     for event in [asked] if isinstance(asked, str) else asked:
         assert re.search(rf"^\| `{event}`", EVENTS, re.MULTILINE)
+
+
+def test_the_line_of_a_spec_in_an_example_is_one_and_stands_on_the_page_too() -> None:
+    text = (ROOT / "examples" / "workflows" / "someone-else-deploys.yml").read_text()
+    (line,) = re.findall(r"^#   (deploy: .*)$", text, re.MULTILINE)
+    target = UrlTarget.model_validate(yaml.safe_load(line)["deploy"]["url"])
+    assert target.hosts == ("*.chat.example.com",)
+    assert line in EVENTS
 
 
 def test_each_target_has_its_workflow() -> None:

@@ -82,15 +82,17 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
     kept = next(each for each in home.artifacts.values() if each.name.endswith("last-good"))
     assert pinned["baseline"]["digest"].encode() in home.content(kept)["run.json"]
 
-    home.commit("Another change")
+    typo = home.open_issue("A typo in the docs")
+    home.merge(home.open_pull("Mend the docs", f"Fixes #{typo.number}", head="docs").number)
     third = push("3")
     assert verdict(third).since is not None
-    assert issue.state == "closed"
+    assert (issue.state, typo.state) == ("closed", "closed")
 
     home.commit("It breaks the search again")
     fourth = push("4", "/search")
     assert fourth.said["verdict"] == "unstable"
     assert (issue.state, issue.state_reason) == ("open", "reopened")
+    assert typo.state == "closed", "nothing says that it is about the search"
     assert [each.sha for each in home.comments.values() if each.sha][-1] == home.branches["main"], (
         "the verdict is there too"
     )
@@ -110,7 +112,18 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
         "success",
         "failure",
     ]
-    for job in (first, second, third, fourth):
+
+    home.commit("Nobody says that this mends the search")
+    fifth = push("5")
+    assert fifth.said["verdict"] == "stable"
+    assert issue.state == "open", "somebody may have found more in it by now"
+    (told,) = home.comments_on(issue.number)
+    assert "**Holds again:**" in told.body
+    assert "`search` holds again" in told.body
+    assert "No longer proven" not in told.body
+    there = [each.body for each in home.comments.values() if each.sha == home.branches["main"]]
+    assert [f"#{issue.number}" in each.partition("## ")[0] for each in there] == [True]
+    for job in (first, second, third, fourth, fifth):
         found = proof.verify(job.workspace / ".stability-proof" / "proof.zip")
         assert found.differences == ()
 

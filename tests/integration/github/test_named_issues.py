@@ -167,6 +167,38 @@ def test_an_issue_whose_proof_no_longer_holds_is_reopened_with_which_probe_and_w
     assert f"#{old.number} is reopened" in done.lines
 
 
+def holds_again(github: StandIn, home: Repository, sha: str, number: int) -> Publication:
+    mended = {number: Lapse("abc1234def5678", ("login", "search"))}
+    return publisher(github, home, sha).publish(Texts("stable", "## it", "Stable", "t", "x"), "stable", {}, mended)
+
+
+def test_an_issue_whose_proof_holds_again_is_said_to_and_is_left_to_people(github: StandIn, home: Repository) -> None:
+    """They may have found more in it since: it was open, and whoever reads it does not know why."""
+    old = issue(home)
+    sha = merged(home, "Nothing is named")
+    done = holds_again(github, home, sha, old.number)
+    (there,) = home.comments_on(old.number)
+    (here,) = home.comments_on(2)
+    assert old.state == "open"
+    assert "**Holds again:** this was reopened at `abc1234def56`, for what `login`, `search` showed." in there.body
+    assert "**Holds again:** `login`, `search`, on which #1 was reopened at `abc1234def56`." in here.body
+    assert there.body.endswith("## it")
+    assert "what #1 was reopened for holds again: close it if nothing else is left" in done.lines
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_one_that_is_closed_by_then_or_by_this_very_change_is_said_nothing_of(
+    github: StandIn, home: Repository, named: bool
+) -> None:
+    old = issue(home)
+    if not named:
+        old.close("completed", "octo")
+    done = holds_again(github, home, merged(home, f"Fixes #{old.number}" if named else ""), old.number)
+    assert old.state == "closed"
+    assert not any("holds again" in line for line in done.lines)
+    assert not any("Holds again" in each.body for each in home.comments.values())
+
+
 @pytest.mark.parametrize("reason", ["not_planned", "duplicate"])
 def test_an_issue_that_somebody_set_aside_is_left_alone_whatever_lapses(
     github: StandIn, home: Repository, reason: str
@@ -211,6 +243,41 @@ def test_whoever_may_not_write_names_no_issue_once_it_is_merged(
     assert len(home.comments_on(1)) == (state == "closed")
     assert any("was edited after it was merged" in line for line in done.lines) == (state == "open")
     assert len(home.comments_on(pull.number)) == 1
+
+
+@pytest.mark.parametrize("verdict", ["unstable", "inconclusive", "stable"])
+def test_an_outsider_keeps_no_issue_closed_by_changing_words_after_the_merge(
+    github: StandIn, home: Repository, verdict: str
+) -> None:
+    home.auto_close = True
+    home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Fixes #1", login="mallory")
+    sha = home.merge(pull.number)
+    home.edit(pull.number, "Fixes #1, and a typo less", by="mallory")
+
+    done = publish(github, home, sha, verdict)
+
+    assert states(home, range(1, 2)) == ["closed" if verdict == "stable" else "open"]
+    assert len(home.comments_on(1)) == (verdict != "stable")
+    assert any("was edited after it was merged" in line for line in done.lines)
+
+
+@pytest.mark.parametrize("how", ["long ago", "not_planned", "open"])
+def test_nor_is_an_issue_reopened_by_them_that_the_merge_did_not_close(
+    github: StandIn, home: Repository, how: str
+) -> None:
+    old = home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Nothing is named", login="mallory")
+    sha = home.merge(pull.number)
+    if how != "open":
+        old.close("not_planned" if how == "not_planned" else "completed", "octo")
+    if how == "long ago":
+        old.closed_at = "2020-01-01T00:00:00Z"
+    home.edit(pull.number, "Fixes #1", by="mallory")
+
+    publish(github, home, sha, "unstable")
+
+    assert (old.state, home.comments_on(1)) == ("open" if how == "open" else "closed", [])
 
 
 def test_words_that_were_changed_before_the_merge_count(github: StandIn, home: Repository) -> None:
