@@ -18,6 +18,7 @@ NO_COMMIT = "0" * 40
 OURS = "stability-proof/"
 """What the `format` in the payload of a deployment begins with, where the bot itself made the record."""
 ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 COMMAND = re.compile(r"^[ \t]*/stability\b", re.MULTILINE)
 Kind = Literal["prove", "rehearse", "refresh", "probe", "judge", "talk", "nothing"]
 DEPLOYS: frozenset[Kind] = frozenset({"prove", "rehearse", "refresh"})
@@ -86,8 +87,11 @@ class Facts:
     server_url: str = ""
 
 
-def in_question(name: str, event: Mapping[str, Any]) -> str | None:
-    """The commit of which it matters whether it is on the default branch, if the event names one."""
+def in_question(name: str, event: Mapping[str, Any], wanted: str | None = None) -> str | None:
+    """The commit of which it matters whether it is on the default branch, if the event names one. `wanted` is the input
+    `commit`: a workflow on `pull_request_target`, with its secrets, may fill in a stranger's."""
+    if name == "pull_request_target" and wanted:
+        return wanted if FULL_SHA.fullmatch(wanted) else None
     if name == "deployment_status":
         status, deployment = event.get("deployment_status"), event.get("deployment")
         if isinstance(status, Mapping) and isinstance(deployment, Mapping) and status.get("state") == "success":
@@ -113,6 +117,11 @@ def activity(
         raise UsageError(f"the event {name!r} is not as GitHub sends it: {type(error).__name__}: {error}") from None
     wanted = inputs.get("commit")
     if found.kind in DEPLOYS and wanted and wanted != found.commit:
+        if name == "pull_request_target" and not (FULL_SHA.fullmatch(wanted) and facts and facts.on_default_branch):
+            raise UsageError(
+                f"the input commit is {wanted[:60]!r}; on pull_request_target it is a full SHA on the default branch: the"
+                " head of a pull request may be anybody's, and this job has secrets"
+            )
         # another commit than the merge: what is proven of it says nothing of the pull request, nor of its issues
         found = dataclasses.replace(found, commit=wanted, pull_request=None)
     return dataclasses.replace(found, issue=issue or found.issue)
@@ -286,7 +295,7 @@ def _sha(text: Any, name: str) -> str:
 
 
 def _commit(text: Any, name: str) -> str | None:
-    if text is None or (isinstance(text, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text)):
+    if text is None or (isinstance(text, str) and FULL_SHA.fullmatch(text)):
         return text
     raise UsageError(f"the event {name!r} is not as GitHub sends it: its commit is {str(text)[:60]!r}, no full SHA")
 

@@ -53,7 +53,9 @@ def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> 
         return f"its run was started by {run.get('event')!r}"
     if where.get("head_branch") != home.default_branch or run.get("head_branch") != home.default_branch:
         return "its run was not on the default branch"
-    if home.workflow_path and str(run.get("path", "")).partition("@")[0] != home.workflow_path:
+    if not home.workflow_path:
+        return "which workflow this is, is not known (GITHUB_WORKFLOW_REF), and another one may have made it"
+    if str(run.get("path", "")).partition("@")[0] != home.workflow_path:
         return "another workflow made it"
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(artifact.get("digest") or "")):
         return "GitHub knows no digest of it"

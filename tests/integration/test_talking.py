@@ -126,6 +126,7 @@ class Scene:
         comment: Comment | None = None,
         permissions: dict[str, str] | None = None,
         sha: str | None = None,
+        deleted: bool = False,
         **inputs: str,
     ) -> Comment:
         """Somebody comments, and the job that this starts runs; the comment. `sha` was the tip when it was written."""
@@ -143,6 +144,8 @@ class Scene:
             at=event.payload["comment"]["created_at"],
         )
         job = self.job(event, permissions, **inputs)
+        if deleted:
+            del self.home.comments[comment.id]
         self.code = talk(replace(job, sha=sha or job.sha), said)
         return comment
 
@@ -482,6 +485,20 @@ def test_an_outsider_gets_a_reaction_and_no_word(broken: tuple[Scene, int], body
     assert len(scene.home.comments) == comments + 1, "the outsider's own"
     assert len(scene.github.requests) == requests + 2
     assert scene.code == 0
+
+
+@pytest.mark.parametrize("by", ["mallory", "wim"])
+def test_a_comment_that_was_deleted_by_then_asks_nothing(broken: tuple[Scene, int], by: str) -> None:
+    scene, number = broken
+    comment = scene.home.comment(number, "/stability rerun", login=by)
+    records, statuses = len(scene.home.deployments), len(scene.home.statuses)
+
+    scene.say("", number, comment=comment, deleted=True)
+
+    assert scene.code == 0
+    assert outputs(scene.environment) == {"verdict": "", "exit-code": "0"}
+    assert (len(scene.home.deployments), len(scene.home.statuses)) == (records, statuses)
+    assert scene.reply(comment) == ""
 
 
 @pytest.mark.parametrize("by", ["rea", "tom"])

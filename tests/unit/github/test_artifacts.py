@@ -64,7 +64,10 @@ def test_what_is_not_wholly_our_own_is_refused(artifact: dict[str, Any], run: di
     assert words in why
 
 
-@pytest.mark.parametrize("home", [Home(0, "main", HOME.workflow_path, "a" * 40), Home(7, "", HOME.workflow_path, "")])
+@pytest.mark.parametrize(
+    "home",
+    [Home(0, "main", HOME.workflow_path, "a" * 40), Home(7, "", HOME.workflow_path, ""), Home(7, "main", "", "a" * 40)],
+)
 def test_where_it_is_not_known_what_we_are_nothing_is_trusted(home: Home) -> None:
     unknown = ARTIFACT | {"workflow_run": {"repository_id": 0, "head_repository_id": 0, "head_branch": ""}}
     for artifact in (ARTIFACT, unknown):

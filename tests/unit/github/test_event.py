@@ -170,6 +170,28 @@ def test_what_is_proven_of_another_commit_says_nothing_of_the_pull_request() -> 
     assert asked("pull_request_merged", {"commit": merge.commit or ""}) == merge
 
 
+@pytest.mark.parametrize("contained", [True, False, None])
+def test_a_commit_that_is_given_to_a_job_with_secrets_is_on_the_default_branch(contained: bool | None) -> None:
+    event, facts = load("pull_request_merged_from_fork"), Facts(on_default_branch=contained)
+    wanted = event.payload["pull_request"]["head"]["sha"]
+    assert in_question("pull_request_target", event.payload, wanted) == wanted
+    assert in_question("pull_request_target", event.payload) is in_question("push", event.payload, wanted) is None
+    if contained:
+        found = activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, facts)
+        assert found.commit == wanted
+        return
+    with pytest.raises(UsageError, match="on the default branch"):
+        activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, facts)
+
+
+@pytest.mark.parametrize("wanted", ["topic", "refs/pull/1/head", "5555555", "a" * 41])
+def test_a_name_is_none_there_whatever_it_means_in_the_checkout(wanted: str) -> None:
+    event = load("pull_request_merged_from_fork")
+    assert in_question("pull_request_target", event.payload, wanted) is None
+    with pytest.raises(UsageError, match="a full SHA"):
+        activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, Facts(on_default_branch=True))
+
+
 PAYLOADS = [
     *("push", "push_tag", "pull_request_merged", "pull_request_merged_from_fork", "pull_request_opened"),
     *("merge_group", "schedule", "workflow_dispatch", "deployment_status_with_address", "repository_dispatch"),
