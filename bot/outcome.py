@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,11 @@ class Outcome:
 class Request:
     """All that one pass of the pipeline needs.
 
-    `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
-    that is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds
-    the issues that a stable verdict closes; it is asked once there is one. `settles` says whether verdicts reopen issues
-    as well. With `hands_over` false, the traffic goes back to the revision before, whatever the verdict. `learned` is told
-    each secret that a probe comes upon, such as a session's token.
+    `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything that
+    is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds the
+    issues that a stable verdict closes, and of each whether it was named as to be proven; it is asked once there is one.
+    `settles` says whether verdicts reopen issues as well. With `hands_over` false, the traffic goes back to the revision
+    before, whatever the verdict. `learned` is told each secret that a probe comes upon, such as a session's token.
     """
 
     spec: Spec
@@ -64,7 +64,7 @@ class Request:
     store: Store
     vantage: str
     workflow_run: str | None = None
-    issues: Callable[[], tuple[int, ...]] = tuple
+    issues: Callable[[], Mapping[int, bool]] = dict
     settles: bool = False
     hands_over: bool = True
     learned: Callable[[str], None] | None = None
@@ -123,7 +123,7 @@ async def keep(
         last, unread = await asyncio.to_thread(request.store.last)
         remarks += tuple(each for each in unread if each not in remarks)
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
-        issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
+        issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else {}
         kept = with_previous(with_lapses(kept, verdict) if request.settles else kept, verdict, request.workflow_run)
         kept = with_closed(kept, verdict, issues)
         kept = with_said(kept, last)

@@ -65,34 +65,46 @@ def with_previous(candidate: Run, verdict: Verdict, workflow_run: str | None) ->
     return candidate.model_copy(update={"previous": own})
 
 
-def with_closed(candidate: Run, verdict: Verdict, issues: Iterable[int]) -> Run:
-    """The candidate's run as it is kept: with what a stable verdict closes these issues on."""
+def with_closed(candidate: Run, verdict: Verdict, issues: Mapping[int, bool]) -> Run:
+    """The candidate's run as it is kept: with what a stable verdict closes these issues on, if that is known.
+
+    `issues` says of each number whether somebody named it as one that is to be proven.
+    """
     if verdict.verdict != "stable":
         return candidate
-    proof = Closed(commit=candidate.name[:MOST_LETTERS], finished=candidate.finished, probes=proving(verdict))
-    new = {str(number): proof for number in issues} if proof.probes else {}
+    new = {
+        str(number): Closed(commit=candidate.name[:MOST_LETTERS], finished=candidate.finished, probes=probes)
+        for number, named in issues.items()
+        if (probes := proving(verdict, named=named))
+    }
     kept = {number: each for number, each in candidate.closed.items() if number not in new} | new
     return candidate.model_copy(
         update={"closed": dict(sorted(kept.items(), key=lambda each: each[1].finished)[-MOST_ISSUES:])}
     )
 
 
-def proving(verdict: Verdict) -> tuple[str, ...]:
-    """The probes that an issue is closed on: those that this verdict found mended; if none, the critical ones that held;
-    if there are none of these either, all that held."""
+def proving(verdict: Verdict, *, named: bool) -> tuple[str, ...]:
+    """The probes that an issue is closed on: those that this verdict found mended.
+
+    Where it found none, nothing ties an issue to any probe: it may be about the documentation. Only one that is `named` as
+    to be proven is closed on the critical probes that held then; if there are none either, on all that held.
+    """
     fixed = set(verdict.since.fixed) if verdict.since else set()
     held = [each for each in verdict.findings if each.status in HELD and each.waiver is None]
     mended = [each for each in held if each.status == "improved" or each.id in fixed]
     critical = [each for each in held if each.severity == "critical"]
-    return tuple(dict.fromkeys(each.probe for each in mended or critical or held))[:MOST_PROBES]
+    found = mended or ((critical or held) if named else [])
+    return tuple(dict.fromkeys(each.probe for each in found))[:MOST_PROBES]
 
 
 def lapses(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Lapse]:
-    """The issues whose proof no longer holds, by number. What does not block a verdict undoes no proof."""
+    """The issues whose proof no longer holds, by number. What does not block a verdict undoes no proof, and what lapsed is
+    reopened once: whoever closes it after that has the word.
+    """
     bad = dict.fromkeys(each.probe for each in verdict.findings if _is_bad(each))
     found = {}
     for number, proof in closed.items():
-        if probes := tuple(each for each in proof.probes if each in bad):
+        if proof.lapsed is None and (probes := tuple(each for each in proof.probes if each in bad)):
             found[int(number)] = Lapse(proof.commit, probes)
     return found
 
@@ -111,16 +123,17 @@ def mended(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Lapse]:
 
 
 def with_lapses(candidate: Run, verdict: Verdict) -> Run:
-    """The candidate's run as it is kept: with which issues were reopened for it, until their proof holds again."""
+    """The candidate's run as it is kept: with which issues were reopened for it, until their proof holds again.
+
+    Then they are forgotten: no proof of ours has closed them since.
+    """
     bad, again = lapses(candidate.closed, verdict), mended(candidate.closed, verdict)
-
-    def marked(number: str, proof: Closed) -> Closed:
-        if int(number) in again:
-            return proof.model_copy(update={"lapsed": None})
-        lapsed = candidate.name[:MOST_LETTERS] if int(number) in bad and proof.lapsed is None else proof.lapsed
-        return proof.model_copy(update={"lapsed": lapsed})
-
-    closed = {number: marked(number, proof) for number, proof in candidate.closed.items()}
+    now = {"lapsed": candidate.name[:MOST_LETTERS]}
+    closed = {
+        number: proof.model_copy(update=now) if int(number) in bad else proof
+        for number, proof in candidate.closed.items()
+        if int(number) not in again
+    }
     return candidate.model_copy(update={"closed": closed})
 
 

@@ -11,9 +11,11 @@ from bot.deploy import trees
 from bot.deploy.target import Abilities, DeployContext, Deployed, Deployer, Intent, Target, Urls
 from bot.model import Fact, Observation, Subject
 from bot.model.errors import DeployError
-from bot.safety.urls import service_url
+from bot.safety.urls import host_pattern, service_url
 
 Address = Annotated[str, AfterValidator(service_url), Field(pattern=r"^https?://[^\s/]")]
+
+Host = Annotated[str, AfterValidator(host_pattern)]
 
 
 class UrlTarget(Target):
@@ -23,6 +25,9 @@ class UrlTarget(Target):
 
     url: Address
     """Where the candidate answers."""
+    hosts: tuple[Host, ...] = ()
+    """Hosts at which another tool may deploy: `HOST`, `HOST:PORT`, or `*.DOMAIN` for all below it. Where a deployment's
+    event says an address at one of these, that address is probed and signed in to; without `hosts` it is always `url`."""
     revision: str | None = None
     """What it calls itself (see `identity:`); the service's name and the commit's first seven digits when absent."""
     baseline: Address | None = None

@@ -1,7 +1,8 @@
 """What a comment asks of the bot: lines that begin with `/stability`. Pure; any text gives commands or none.
 
-Only what its author says is read: nothing in a fence, a quotation, code that runs over lines, HTML that shows text as it
-is, or an HTML comment (CommonMark 0.31, sections 4.5, 4.6, 5.1, 6.1). In doubt a line is not read.
+Only what its author says, and a reader sees, is read: nothing in a fence, a quotation, code that runs over lines, HTML of
+any kind, a link, a definition or a mail that is answered (CommonMark 0.31, sections 4.5 to 4.7, 5.1, 6.1, 6.3 to 6.6). In
+doubt a line is not read.
 """
 
 import difflib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from bot.github import markup
 from bot.model import MOST_REASON
 from bot.safety.escape import terminal
 
@@ -157,18 +159,17 @@ def _one_line(text: str, limit: int) -> str:
 
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_RAW = re.compile(
-    r"<(?:!--|(pre|script|style|textarea|blockquote|code|samp|kbd|xmp|template|q)(?=[\s>/]|$))", re.IGNORECASE
-)
-_HTML = re.compile(r" {0,3}<")
 _QUOTE = re.compile(r"(?:[ \t]|[-+*]|\d{1,9}[.)])*>")
+_MAIL = re.compile(
+    r".*\b(?:wrote|schrieb|écrit|escribió|scritto|schreef|escreveu)\b.*:|_{10,}"
+    r"|-+ ?(?:Original Message|Forwarded message) ?-+|(?:From|Von|De|Da|Van): .+",
+    re.IGNORECASE,
+)
+"""A line after which a mail says again what it answers."""
 
 
 def _said(body: str) -> Iterator[str]:
-    """The lines that are the author's own words.
-
-    HTML that shows text, and is left open on its line, ends them; of its own paragraph nothing is read.
-    """
+    """The lines that are the author's own words, and that a reader of the comment sees."""
     fence = ""
     paragraph: list[str] = []
     for line in [*re.split(r"\r\n|\n|\r", body), ""]:
@@ -177,45 +178,52 @@ def _said(body: str) -> Iterator[str]:
                 fence = ""
             continue
         opened = _FENCE.match(line)
-        if opened and any(_HTML.match(each) for each in paragraph):
+        if opened and any(markup.begins_block(each) for each in paragraph):
             return  # within HTML it is no fence, and whether this is HTML is not for us to say
         if opened or not line.strip(" \t"):
             yield from _own(paragraph)
             paragraph = []
             fence = opened[1] if opened else ""
-        elif _leaves_open(line):
-            return
+        elif _MAIL.fullmatch(line.replace("*", "").strip(" \t>")) or markup.leaves_open(_bare(line, paragraph)):
+            return  # nor is the paragraph read: what began in it may end on this line
         else:
             paragraph.append(line)
     yield from _own(paragraph)
 
 
-def _leaves_open(line: str) -> bool:
-    """Whether it opens HTML that shows text, or a comment, and does not close it."""
-    at = 0
-    while opened := _RAW.search(line, at):
-        closing = re.compile("-->" if opened[1] is None else rf"</{opened[1]}\s*>", re.IGNORECASE)
-        ended = closing.search(line, opened.end())
-        if ended is None or _RAW.search(line, opened.end(), ended.start()):
-            return True
-        at = ended.end()
-    return False
+def _bare(line: str, before: list[str]) -> str:
+    """The line without its code spans, where these are surely some: HTML in them is shown, and opens nothing.
+
+    They are not sure after a backtick in the paragraph, in a row of a table, after HTML, and beside a backslash.
+    """
+    if any(each in line for each in "|\\") or line.find("<", 0, line.find("`") + 1) >= 0:
+        return line
+    if any("`" in each or markup.begins_block(each) for each in before):
+        return line
+    at, kept = 0, []
+    for start, end in _code(line):
+        kept.append(line[at:start])
+        at = end
+    return " ".join([*kept, line[at:]])
 
 
 def _own(paragraph: list[str]) -> Iterator[str]:
-    """The lines of a paragraph up to its first quoted one, without those that begin within a code span.
+    """The lines of a paragraph up to its first quoted one, or one that begins HTML, or leaves a link or a definition
+    open; without those that begin within a code span.
 
     A line after a quoted one is quoted as well (a lazy continuation), up to the next empty line.
     """
     covered = deque(_code("\n".join(paragraph)))  # in their order, and none within another
     start = 0
     for line in paragraph:
-        if _QUOTE.match(line):
+        if _QUOTE.match(line) or markup.begins_block(line):
             return
         while covered and covered[0][1] <= start:
             covered.popleft()
         if not (covered and covered[0][0] < start):
             yield line
+        if markup.leaves_link_open(line):
+            return
         start += len(line) + 1
 
 

@@ -1,6 +1,7 @@
 """What the runner gives an action: inputs, event, tokens, and the files that it reads back."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,10 @@ from bot.model.errors import UsageError
 
 @dataclass(frozen=True)
 class Environment:
-    """The runner's variables, read once. A variable that is empty is absent, as an unset input is."""
+    """The runner's variables, read once. A variable that is empty is absent, as an unset input is.
+
+    `attempt` is 1, and more where the job is run again.
+    """
 
     event_name: str
     event: Mapping[str, Any]
@@ -33,6 +37,7 @@ class Environment:
     state: Path | None
     summary: Path | None
     saved: Mapping[str, str]
+    attempt: int = 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Environment":
@@ -45,7 +50,7 @@ class Environment:
         missing = [name for name in ("GITHUB_EVENT_NAME", "GITHUB_REPOSITORY", "GITHUB_SHA") if name not in given]
         if missing:
             raise UsageError(f"{', '.join(missing)} not set: this is started by a runner of GitHub Actions")
-        repository_id = given.get("GITHUB_REPOSITORY_ID", "")
+        repository_id, attempt = given.get("GITHUB_REPOSITORY_ID", ""), given.get("GITHUB_RUN_ATTEMPT", "")
         return cls(
             event_name=given["GITHUB_EVENT_NAME"],
             event=_event(given.get("GITHUB_EVENT_PATH")),
@@ -66,6 +71,7 @@ class Environment:
             state=_path(given, "GITHUB_STATE"),
             summary=_path(given, "GITHUB_STEP_SUMMARY"),
             saved={key[6:]: value for key, value in given.items() if key.startswith("STATE_")},
+            attempt=int(attempt) if re.fullmatch(r"[0-9]{1,9}", attempt) else 1,
         )
 
     @property

@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from bot.github.said import Said
 from bot.model.errors import UsageError
-from bot.safety.urls import deployed_url
+from bot.safety.urls import deployed_url, is_at
 
 NO_COMMIT = "0" * 40
 OURS = "stability-proof/"
 """What the `format` in the payload of a deployment begins with, where the bot itself made the record."""
 ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 COMMAND = re.compile(r"^[ \t]*/stability\b", re.MULTILINE)
 Kind = Literal["prove", "rehearse", "refresh", "probe", "judge", "talk", "nothing"]
 DEPLOYS: frozenset[Kind] = frozenset({"prove", "rehearse", "refresh"})
@@ -31,13 +32,13 @@ class Activity:
     - `rehearse`: deploy a merge that a queue wants to make, prove it, and give the traffic back whatever the verdict.
     - `refresh`: the same of what serves, so that there is a new baseline. `commit` is the default branch's tip, which it
       need not be: what is kept says it (`bot/stages/refreshing.py`).
-    - `probe`: somebody else deployed `commit` at `url`.
+    - `probe`: somebody else deployed `commit`, at `url` where that is another address than the spec's.
     - `judge`: the stored runs of `commit` are judged again; nothing is deployed or measured. No event asks for it.
     - `talk`: somebody `said` something to the bot.
     - `nothing`: and `reason` says why. `commit` is None then, as it is for `talk`.
 
     `pull_request` is the merged one where the event names it; `issue` one to report on, which is not closed or reopened;
-    `environment` the one that the event names.
+    `environment` the one that the event names; `over` a newer commit that was deployed already: this one takes its place.
     """
 
     commit: str | None
@@ -48,6 +49,7 @@ class Activity:
     said: Said | None = None
     url: str | None = None
     environment: str | None = None
+    over: str | None = None
 
     @property
     def comments(self) -> bool:
@@ -74,18 +76,22 @@ class Activity:
 class Facts:
     """What an event does not say. `on_default_branch` is about the commit `in_question`, None where nobody asked.
 
-    `environment` is the one that the spec is about, `url` where its target says that the service is, `server_url` the
-    address of GitHub's own pages.
+    `environment` is the one that the spec is about, `url` where its target says that the service is, `hosts` those at
+    which it lets a deployment say that, `server_url` the address of GitHub's own pages.
     """
 
     on_default_branch: bool | None = None
     environment: str | None = None
     url: str | None = None
+    hosts: tuple[str, ...] = ()
     server_url: str = ""
 
 
-def in_question(name: str, event: Mapping[str, Any]) -> str | None:
-    """The commit of which it matters whether it is on the default branch, if the event names one."""
+def in_question(name: str, event: Mapping[str, Any], wanted: str | None = None) -> str | None:
+    """The commit of which it matters whether it is on the default branch, if the event names one. `wanted` is the input
+    `commit`: a workflow on `pull_request_target`, with its secrets, may fill in a stranger's."""
+    if name == "pull_request_target" and wanted:
+        return wanted if FULL_SHA.fullmatch(wanted) else None
     if name == "deployment_status":
         status, deployment = event.get("deployment_status"), event.get("deployment")
         if isinstance(status, Mapping) and isinstance(deployment, Mapping) and status.get("state") == "success":
@@ -111,6 +117,11 @@ def activity(
         raise UsageError(f"the event {name!r} is not as GitHub sends it: {type(error).__name__}: {error}") from None
     wanted = inputs.get("commit")
     if found.kind in DEPLOYS and wanted and wanted != found.commit:
+        if name == "pull_request_target" and not (FULL_SHA.fullmatch(wanted) and facts and facts.on_default_branch):
+            raise UsageError(
+                f"the input commit is {wanted[:60]!r}; on pull_request_target it is a full SHA on the default branch: the"
+                " head of a pull request may be anybody's, and this job has secrets"
+            )
         # another commit than the merge: what is proven of it says nothing of the pull request, nor of its issues
         found = dataclasses.replace(found, commit=wanted, pull_request=None)
     return dataclasses.replace(found, issue=issue or found.issue)
@@ -208,18 +219,34 @@ def _ours(deployment: Mapping[str, Any]) -> bool:
     return isinstance(payload, Mapping) and str(payload.get("format")).startswith(OURS)
 
 
-def _url(status: Mapping[str, Any], facts: Facts) -> str:
-    """Where the deployment answers. `target_url` is where older tools say it, and newer ones where their log is."""
+def _url(status: Mapping[str, Any], facts: Facts) -> str | None:
+    """Where the deployment answers, if that is another address than the spec's: what it signs in with is sent there.
+
+    Whoever may write to the repository may make a deployment of any address. `target_url` is where older tools say it,
+    and newer ones where their log is.
+    """
+    if facts.url is None:
+        raise UsageError(
+            "the spec names no address, and what it signs in with is sent to none that only an event names; name it in"
+            " the spec: `deploy: {url: {url: …}}`, with `hosts: […]` where it is another after each deployment"
+        )
     older = status.get("target_url") or ""
     if older == status.get("log_url") or (facts.server_url and older.startswith(f"{facts.server_url}/")):
         older = ""
-    found = status.get("environment_url") or facts.url or older
-    if not found:
-        raise UsageError("the deployment names no address (`environment_url`); name it in the spec: `deploy: {url: …}`")
+    said = status.get("environment_url") or older
+    if not facts.hosts or not said or said == facts.url:
+        return None
     try:
-        return deployed_url(str(found))
+        found = deployed_url(str(said))
     except ValueError as error:
         raise UsageError(f"the deployment's address is refused: {error}") from None
+    if not is_at(found, facts.hosts):
+        raise UsageError(
+            f"the deployment's address {found[:200]} is at none of the hosts that the spec names"
+            f" ({', '.join(facts.hosts[:5])}): nothing is sent there; if it is yours, name it in"
+            " `deploy: {url: {hosts: […]}}`"
+        )
+    return found
 
 
 def _issue_comment(event: Mapping[str, Any]) -> Activity:
@@ -268,7 +295,7 @@ def _sha(text: Any, name: str) -> str:
 
 
 def _commit(text: Any, name: str) -> str | None:
-    if text is None or (isinstance(text, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text)):
+    if text is None or (isinstance(text, str) and FULL_SHA.fullmatch(text)):
         return text
     raise UsageError(f"the event {name!r} is not as GitHub sends it: its commit is {str(text)[:60]!r}, no full SHA")
 

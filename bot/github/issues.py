@@ -1,11 +1,13 @@
 """What a verdict does to the issues that a change closes, or that an earlier change was shown to have mended.
 
 GitHub itself closes them at the merge, before anything was proven. So a stable verdict confirms or closes; an unstable or
-inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. An issue
-that somebody closed as not planned or as a duplicate is left as it is.
+inconclusive one reopens, with the evidence, what was closed as completed: what was not measured is never green. One that
+only had nothing to compare with says nothing against the change, and neither closes nor reopens. An issue that somebody
+closed as not planned or as a duplicate is left as it is.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from bot.github.client import Client, Missing
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from github.Issue import Issue
 
 KEPT = frozenset({"not_planned", "duplicate"})
+NO_BASELINE = "no baseline"
+"""In place of `inconclusive`, where all that was missing is the run to compare with."""
+UNCOMPARED = {
+    "first run": "a first run compares with nothing",
+    NO_BASELINE: "what to compare with could not be had, and nothing else is against it",
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,8 @@ def settle(client: Client, number: int, verdict: str, close: Literal["stable", "
             return IssueOutcome(number, before, before, f"#{number} is left open: `issue: close` is never")
         client.call("issues: write", lambda: issue.edit(state="closed", state_reason="completed"))
         return IssueOutcome(number, before, "closed", f"#{number} is closed as completed")
-    if verdict == "first run":
-        return IssueOutcome(number, before, before, f"#{number} stays {before}: a first run compares with nothing")
+    if verdict in UNCOMPARED:
+        return IssueOutcome(number, before, before, f"#{number} stays {before}: {UNCOMPARED[verdict]}")
     if before == "open":
         return IssueOutcome(number, before, "open", f"#{number} stays open")
     client.call("issues: write", lambda: issue.edit(state="open", state_reason="reopened"))
@@ -56,6 +64,14 @@ def there(client: Client, number: int) -> str | None:
     except Missing:
         return f"#{number} is named as closed by this change, and there is no such issue"
     return f"#{number} is a pull request, and is not settled" if issue.pull_request is not None else None
+
+
+def closed_by_the_merge(client: Client, number: int, at: str) -> bool:
+    """Whether it is closed as completed, and has been since the merge (GitHub's own time) or later: GitHub does that."""
+    issue = _issue(client, number)
+    if issue.pull_request is not None or issue.state != "closed" or issue.state_reason in KEPT or not at:
+        return False
+    return issue.closed_at is not None and issue.closed_at >= datetime.fromisoformat(at)
 
 
 def gone(client: Client, number: int) -> str | None:

@@ -1,13 +1,14 @@
 """What a commit belongs to: the pull requests that brought it in, and the issues that these close or name."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
+from bot.github.graphql import query
 from bot.github.permission import may_write
 from bot.model.errors import GitHubError
 
@@ -44,6 +45,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+NEEDS = {"closingIssuesReferences": "issues: read", "pullRequest": "pull-requests: read"}
 Reference = tuple[str, int]
 """(repository, number)."""
 
@@ -53,8 +55,10 @@ class Links:
     """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
-    why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
-    says what is left alone, and why.
+    why GitHub did not give all the issues, `denied` which permission that takes; those that the pull request's own words
+    name are here even so. `left` says what is left alone, and why. `proofs` are the issues that `Proof:` names. `doubtful`
+    are those that GitHub lists for a pull request whose words an outsider changed after the merge, with when that was: they
+    are only reopened, if GitHub has closed them at the merge.
     """
 
     pull_requests: tuple[int, ...]
@@ -63,6 +67,9 @@ class Links:
     failed: str | None = None
     certain: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
+    proofs: frozenset[int] = frozenset()
+    doubtful: Mapping[int, str] = field(default_factory=dict)
+    denied: str | None = None
 
 
 class _Pull(NamedTuple):
@@ -88,32 +95,39 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     if not pulls:
         return _of_commit(client, commit, seen)
     failed: str | None = None
+    denied: str | None = None
     certain: list[Reference] = []
     named: list[Reference] = []
+    proofs: list[Reference] = []
     left: list[str] = []
+    doubtful: dict[int, str] = {}
     for pull in pulls:
         written = list(_keywords(client, pull))
         try:
-            listed, edited = _references(client, pull.number)
+            listed, edited, at = _references(client, pull.number)
             if edited is not None and not _is_trusted(client, edited):
                 left.append(
                     f"#{pull.number} was edited after it was merged, by somebody who is not known to write here: "
-                    "the issues that it names are left alone"
+                    "the issues that it names are left alone, but for those that its merge closed and this does not prove"
                 )
+                doubtful |= dict.fromkeys(_sorted(client, listed)[0][:MOST_ISSUES], at)
                 continue
             certain += listed
             # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
             written = [each for each in written if each[0].lower() != client.name.lower()]
         except GitHubError as error:
+            denied = str(error) if isinstance(error, Denied) else denied
             failed = failed if isinstance(error, Denied | Missing) else str(error)
         named += written
         if pull.to_default:
-            named += _proofs(client, SHOWN.sub("", pull.body))
+            proofs += _proofs(client, SHOWN.sub("", pull.body))
     if seen is not None and any(pull.to_default for pull in pulls):
-        named += _proofs(client, seen.message)
-    here, elsewhere = _sorted(client, (*certain, *named))
-    known, _ = _sorted(client, certain)
-    return _bounded(Links(tuple(pull.number for pull in pulls), here, elsewhere, failed, frozenset(known), tuple(left)))
+        proofs += _proofs(client, seen.message)
+    here, elsewhere = _sorted(client, (*certain, *named, *proofs))
+    known, proven = (frozenset(_sorted(client, each)[0]) for each in (certain, proofs))
+    numbers = tuple(pull.number for pull in pulls)
+    doubtful = {issue: at for issue, at in doubtful.items() if issue not in here}
+    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven, doubtful, denied))
 
 
 def _bounded(found: Links) -> Links:
@@ -142,13 +156,14 @@ def _of_commit(client: Client, commit: str, seen: _Commit | None) -> Links:
     if seen is None:
         return Links((), (), ())
     named = [(owner or client.name, int(issue)) for owner, issue in CLOSING.findall(seen.message)]
-    named += _proofs(client, seen.message)
+    proofs = _proofs(client, seen.message)
+    named += proofs
     try:
         if not named or not _on_default_branch(client, commit):
             return Links((), (), ())
     except Missing:
         return Links((), (), ())
-    return _bounded(Links((), *_sorted(client, named)))
+    return _bounded(Links((), *_sorted(client, named), proofs=frozenset(_sorted(client, proofs)[0])))
 
 
 def _on_default_branch(client: Client, commit: str) -> bool:
@@ -259,24 +274,24 @@ def _proofs(client: Client, text: str) -> list[Reference]:
     return found
 
 
-def _references(client: Client, number: int) -> tuple[list[Reference], dict[str, Any] | None]:
-    """The issues that GitHub lists, and who edited the pull request's words since it was merged, if anybody did."""
+def _references(client: Client, number: int) -> tuple[list[Reference], dict[str, Any] | None, str]:
+    """The issues that GitHub lists, who edited the pull request's words since it was merged, if anybody did, and when it
+    was merged."""
     owner, _, name = client.name.partition("/")
     found: list[Reference] = []
     after: str | None = None
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None]:
-            _, data = client.github.requester.graphql_query(QUERY, given)
-            pull = data["data"]["repository"]["pullRequest"]
+        def page(data: Any) -> tuple[list[Reference], str | None, dict[str, Any] | None, str]:
+            pull = data["repository"]["pullRequest"]
             late = pull["mergedAt"] and pull["lastEditedAt"] and pull["lastEditedAt"] > pull["mergedAt"]
             listed = pull["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
             following = listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
-            return nodes, following, (pull["editor"] or {}) if late else None
+            return nodes, following, (pull["editor"] or {}) if late else None, str(pull["mergedAt"] or "")
 
-        nodes, after, edited = client.call("issues: read", page)
+        nodes, after, edited, at = query(client, NEEDS, QUERY, variables, page)
         found += nodes
         if after is None:
-            return found, edited
+            return found, edited, at

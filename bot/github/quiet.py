@@ -25,9 +25,9 @@ class GateAlone(Publisher):
         super().__init__(client, activity, sha, service, environment, run_url)
         self.gate.heard = frozenset(get_args(Kind))
 
-    def closes(self) -> tuple[int, ...]:
+    def closes(self) -> dict[int, bool]:
         """No issue: this verdict says nothing of any."""
-        return ()
+        return {}
 
     def publish(
         self,

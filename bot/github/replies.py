@@ -28,15 +28,19 @@ class Replies:
         self._author = Sticky(client, OURS)
         self._known: dict[int, str] | None = None
 
-    def react(self, content: Reaction) -> None:
-        """Leave a reaction; GitHub keeps one of each kind."""
+    def react(self, content: Reaction) -> bool:
+        """Leave a reaction; GitHub keeps one of each kind. Whether the comment is still there: its author may delete it."""
         path = f"/repos/{self.client.name}/issues/comments/{self.said.id}/reactions"
         requester = self.client.github.requester
-        self._try(
-            lambda: self.client.call(
-                PERMISSION, lambda: requester.requestJsonAndCheck("POST", path, input={"content": content})
+        try:
+            self._try(
+                lambda: self.client.call(
+                    PERMISSION, lambda: requester.requestJsonAndCheck("POST", path, input={"content": content})
+                )
             )
-        )
+        except Missing:
+            return False
+        return True
 
     def done(self, number: int) -> bool:
         """Whether this command was carried out, by what an earlier run of the job has answered."""

@@ -17,6 +17,20 @@ follows on any of these. (docs.github.com, "Events that trigger workflows"; "Sec
 """
 
 
+def unkept(event: str, ref: str, default_branch: str) -> str | None:
+    """Why no artifact of a run that this event started is ever a baseline (`refusal`); None where it can be one.
+
+    `ref` is GITHUB_REF. It is empty where a deployment's `ref` is a commit; the run has no branch then.
+    """
+    if event in ("pull_request", "pull_request_target"):
+        return (
+            f"GitHub records a run of {event} under the pull request's branch, where nobody can tell it from a fork's"
+        )
+    if event == "deployment_status" and ref != f"refs/heads/{default_branch}":
+        return f"GitHub records the run of a deployment under its `ref`, and that is not the branch {default_branch}"
+    return None
+
+
 @dataclass(frozen=True)
 class Home:
     """What this repository and this workflow are, against which an artifact is held."""
@@ -39,7 +53,9 @@ def refusal(artifact: Mapping[str, Any], run: Mapping[str, Any], home: Home) -> 
         return f"its run was started by {run.get('event')!r}"
     if where.get("head_branch") != home.default_branch or run.get("head_branch") != home.default_branch:
         return "its run was not on the default branch"
-    if home.workflow_path and str(run.get("path", "")).partition("@")[0] != home.workflow_path:
+    if not home.workflow_path:
+        return "which workflow this is, is not known (GITHUB_WORKFLOW_REF), and another one may have made it"
+    if str(run.get("path", "")).partition("@")[0] != home.workflow_path:
         return "another workflow made it"
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(artifact.get("digest") or "")):
         return "GitHub knows no digest of it"

@@ -2,9 +2,15 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _PLAIN = re.compile(r"https?://[^\s/?#@\\]+(?:/[^\s?#\\]*)?", re.IGNORECASE)
+_LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(
+    rf"(?P<name>\*\.(?P<below>{_LABEL}(?:\.{_LABEL})+)|{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{{1,5}}))?",
+    re.IGNORECASE,
+)
 _USERINFO = re.compile(r"https?://[^\s/?#]*@", re.IGNORECASE)
 
 
@@ -21,6 +27,37 @@ def service_url(text: str) -> str:
     if not _PLAIN.fullmatch(text):
         raise ValueError("not an address such as https://host or https://host/path, without ? and #")
     return text
+
+
+def host_pattern(text: str) -> str:
+    """The host that a spec names as one that may be talked to: `HOST`, `HOST:PORT`, or `*.DOMAIN` for all below it.
+
+    Raises:
+        ValueError: it is none, or all below what is nobody's own, such as `*.com`.
+    """
+    if not _HOST.fullmatch(text):
+        raise ValueError("not a host such as shop.example.com, shop.example.com:8443 or *.shop.example.com")
+    return text.lower()
+
+
+def is_at(text: str, hosts: Iterable[str]) -> bool:
+    """Whether an address is at one of these hosts (`host_pattern`). One without a port is meant at the scheme's own."""
+    parts = urlsplit(text)
+    name, own = parts.netloc.lower(), {"http": 80, "https": 443}.get(parts.scheme.lower())
+    try:
+        name = name.removesuffix(f":{parts.port}") if parts.port is not None else name.removesuffix(":")
+        port = own if parts.port is None else parts.port
+    except ValueError:
+        return False
+    for each in hosts:
+        found = _HOST.fullmatch(each.lower())
+        if found is None or port != (int(found["port"]) if found["port"] else own):
+            continue
+        if name == found["name"] or (
+            found["below"] and re.fullmatch(rf"(?:{_LABEL}\.)+{re.escape(found['below'])}", name)
+        ):
+            return True
+    return False
 
 
 def deployed_url(text: str) -> str:

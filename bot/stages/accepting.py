@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import difflib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from bot.baseline.telling import together
@@ -84,7 +84,7 @@ def judged_again(
     candidate: Run,
     *,
     newest: bool,
-    issues: Callable[[], tuple[int, ...]] = tuple,
+    issues: Callable[[], Mapping[int, bool]] = dict,
 ) -> Outcome:
     """Judge the stored runs again, and leave what a pass leaves: reports, a new proof, and the run in the store.
 

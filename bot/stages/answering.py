@@ -16,6 +16,7 @@ from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.github.permission import Right
 from bot.github.said import Said
+from bot.github.tip import tip
 from bot.model import Mark, Run, Verdict, digest
 from bot.model.errors import STABLE, GitHubError, StabilityProofError, UsageError
 from bot.outcome import EXIT_CODES
@@ -50,6 +51,7 @@ class Answering:
         self.client = client
         self.told = False
         self._ground: Ground | None = None
+        self._newest: str | None = None
         self._fetched = False
         self._made_here = False
 
@@ -106,8 +108,8 @@ class Answering:
         ground = self._bound_ground()
         last, _ = ground.store().last()
         newest = last.subject.commit if last else None
-        if ground.commit not in (newest, self.environment.sha):
-            shown = newest or self.environment.sha
+        if ground.commit not in (newest, self._tip()):
+            shown = newest or self._tip()
             raise UsageError(
                 f"{ground.commit[:12]} is not the newest commit: {shown[:12]} is, and proving the older one again would"
                 " deploy it over that; start the workflow by hand with the input `commit` if it is meant"
@@ -133,7 +135,7 @@ class Answering:
         again = copy.copy(ground)
         again.asked = dataclasses.replace(ground.asked, kind="judge")
         judged = Proof(again)
-        issues = judged.publisher.closes if judged.publisher else tuple
+        issues = judged.publisher.closes if judged.publisher else dict
         outcome = judged_again(ground, contents, candidate, newest=newest, issues=issues)
         self.told = self._made_here = True
         code = judged.tell(outcome)
@@ -214,14 +216,29 @@ class Answering:
             found.pull_request,
             None if self.said.on_pull_request else self.said.number,
         )
+        try:
+            head = self._tip()
+        except (Denied, Missing):
+            head = self.environment.sha
         # what is trusted comes from the default branch as it is now, also where the commit is an older one of it
-        ground = Ground(self.environment, asked, found.commit, self.environment.sha)
+        ground = Ground(self.environment, asked, found.commit, head)
         ground.mask_secrets()
         return ground
 
-    def _bound(self) -> Bound:
+    @property
+    def _default(self) -> str:
         repository = self.environment.event.get("repository") or {}
-        default = str(repository.get("default_branch") or "")
+        return str(repository.get("default_branch") or "")
+
+    def _tip(self) -> str:
+        """The default branch's newest commit now. The event's is the one of when the comment was written, and the job may
+        have waited in line since."""
+        if self._newest is None:
+            self._newest = tip(self.client, self._default)
+        return self._newest
+
+    def _bound(self) -> Bound:
+        default = self._default
         if self.said.on_pull_request:
             return bound.to_pull_request(self.client, self.said.number, default)
         try:

@@ -15,7 +15,7 @@ def gather(environment: Environment) -> Facts:
     Raises:
         StabilityProofError: GitHub does not say, or the spec cannot be read.
     """
-    commit = in_question(environment.event_name, environment.event)
+    commit = in_question(environment.event_name, environment.event, environment.inputs.get("commit"))
     contained = None if commit is None else _on_default_branch(environment, commit)
     if environment.event_name != "deployment_status":
         return Facts(on_default_branch=contained)
@@ -29,6 +29,7 @@ def gather(environment: Environment) -> Facts:
         on_default_branch=contained,
         environment=environment.inputs.get("environment", loaded.environment),
         url=loaded.target.url if isinstance(loaded.target, UrlTarget) else None,
+        hosts=loaded.target.hosts if isinstance(loaded.target, UrlTarget) else (),
         server_url=environment.server_url,
     )
 

@@ -18,7 +18,7 @@ from bot.github.environment import Environment
 from bot.github.event import ENVIRONMENT, Activity
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
-from bot.github.trust import Home
+from bot.github.trust import Home, unkept
 from bot.model.errors import GitHubError, UsageError
 from bot.safety.redact import Redactor
 from bot.spec import Spec
@@ -93,6 +93,22 @@ class Ground:
         home = self.artifacts.home()
         branch = DataBranch(self.client, named or DEFAULT, lambda: home.head, home.default_branch)
         return BranchStore(branch, self.spec.service, self.spec.environment)
+
+    def demand_a_lasting_store(self) -> None:
+        """See that what is proven here can be compared with later, before anything is done.
+
+        Raises:
+            UsageError: it is kept as an artifact that no later run may trust.
+        """
+        if not self.asked.keeps_baseline or self.environment.inputs.get("baseline", "artifact") != "artifact":
+            return
+        default = str((self.environment.event.get("repository") or {}).get("default_branch") or "")
+        why = unkept(self.environment.event_name, self.environment.ref, default)
+        if why is not None and self.artifacts is not None and self._no_artifacts() is None:
+            raise UsageError(
+                f"what is proven here could never be compared with: {why}; give `baseline: branch` and `contents: write`,"
+                " or start on another event (docs/github/events.md)"
+            )
 
     def compared(self) -> Shelf:
         """The store, which gives the run that the last successful deployment was proven by, where its record says which.

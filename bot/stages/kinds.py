@@ -8,8 +8,8 @@ from bot.baseline.store import LAST_GOOD, Store
 from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
 from bot.github.gate import LABELS
-from bot.model import Mark, Reference, Run
-from bot.safety.escape import prose
+from bot.model import Mark, Reference, Run, Verdict
+from bot.safety.escape import code_span, prose
 from bot.spec import Spec
 from bot.strategy import Strategy
 
@@ -97,19 +97,36 @@ def keeping(store: Store, asked: Activity) -> Store:
 
 def aimed(spec: Spec, asked: Activity) -> Spec:
     """The spec, pointed at what somebody else deployed: nothing is deployed then, and nothing rolled back."""
-    if asked.url is None:
+    if asked.kind != "probe":
         return spec
-    there = spec.target if isinstance(spec.target, UrlTarget) else UrlTarget(url=asked.url)
-    target = there.model_copy(update={"url": asked.url})
+    target = spec.target
+    if asked.url is not None and isinstance(target, UrlTarget):
+        target = target.model_copy(update={"url": asked.url})
     return dataclasses.replace(spec, target=target, strategy=Strategy(rollback="never"))
 
 
 def noted(markdown: str, asked: Activity) -> str:
-    """A report that says below its first line what kind of proof this was."""
-    if asked.kind not in NOTES:
-        return markdown
+    """A report that says below its first line what kind of proof this was, and that it undid a newer deploy."""
+    notes = [f"*{prose(NOTES[asked.kind])}*"] if asked.kind in NOTES else []
+    if asked.over is not None:
+        newer = code_span(asked.over[:12])
+        notes.append(
+            f"**An older commit:** it comes before {newer}, which was deployed here already, and was deployed over that"
+            f" because somebody asked for it. If it was not meant, run the job of {newer} again."
+        )
     first, _, rest = markdown.partition("\n")
-    return f"{first}\n\n*{prose(NOTES[asked.kind])}*\n{rest}"
+    return "\n".join([first, *(f"\n{each}" for each in notes), rest]) if notes else markdown
+
+
+def only_the_baseline_is_missing(verdict: Verdict) -> bool:
+    """Whether it is inconclusive for want of a run to compare with alone: whatever was looked at held, and it serves."""
+    missing = {
+        each.probe
+        for each in verdict.findings
+        if each.waiver is None and each.status == "not measured" and each.probe not in ("rollback", "rollout")
+    }
+    undone = any(each.probe == "rollback" and each.kind == "check" for each in verdict.findings)
+    return verdict.verdict == "inconclusive" and missing == {"baseline"} and not undone
 
 
 def labelled(line: str, asked: Activity) -> str:

@@ -10,13 +10,15 @@ from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
 from bot.github.event import Activity
-from bot.github.gate import STATES
+from bot.github.gate import DESCRIPTION
+from bot.github.owed import Owed
 from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import FULL_SHA, Ground
-from bot.stages.kinds import keeping, labelled, noted
+from bot.stages.kinds import keeping, labelled, noted, only_the_baseline_is_missing
+from bot.stages.order import in_order
 from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
 
@@ -29,7 +31,10 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
     """
     home = Path(environment.inputs.get("working-directory", "."))
     ground = Ground(environment, asked, _full(home, commit))
-    return Proof(upon_what_serves(ground) if asked.kind == "refresh" else ground)
+    ground.demand_a_lasting_store()
+    if asked.kind == "refresh":
+        return Proof(upon_what_serves(ground))
+    return Proof(in_order(ground) if asked.kind == "prove" else ground)
 
 
 class Proof:
@@ -108,18 +113,22 @@ class Proof:
         return code
 
     def _owed(self, outcome: Outcome) -> dict[str, str]:
-        """The final status, for the stage after the job, where GitHub would not take it."""
+        """What the stage after the job is to close, where GitHub would not take it."""
         if self.publisher is None or not self.publisher.done.owed:
-            return {"owed": "", "status": ""}
+            return {"owed": ""}
         texts = self._texts(outcome)
-        return {"owed": STATES[texts.verdict], "status": texts.status}
+        things = tuple(sorted(self.publisher.done.owed))
+        owed = Owed(things, texts.verdict, texts.status[:DESCRIPTION], texts.title, texts.kept, texts.url)
+        return {"owed": owed.to_text()}
 
     def _give_up(self, why: str, code: int) -> None:
         why = self.ground.redactor.text(why)
-        if self.publisher:
-            self.publisher.abandon(why)
+        closed = self.publisher.abandon(why) if self.publisher else True
         no_verdict(self.environment, why, code)
-        self._save(done="true")
+        if closed:
+            self._save(done="true")
+        else:  # the stage after the job tries again
+            self._save(why=why[:DESCRIPTION])
 
     def _outputs(self, outcome: Outcome, publication: Publication, code: int) -> dict[str, str]:
         bad = sum(1 for each in outcome.verdict.findings if each.status in ("broken", "regressed") and not each.waiver)
@@ -145,6 +154,7 @@ class Proof:
             annotations=annotations.of(verdict.findings, annotations.in_the_spec(self.spec.text, self._spec_path())),
             url=verdict.candidate.url,
             kept=outcome.kept,
+            lost=only_the_baseline_is_missing(verdict),
         )
 
     def _spec_path(self) -> str:
@@ -166,7 +176,7 @@ class Proof:
             store=keeping(store, asked),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
-            issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            issues=self.publisher.closes if self.publisher and asked.writes_issues else dict,
             settles=self.publisher is not None and asked.writes_issues,
             hands_over=asked.hands_over,
             learned=masked,

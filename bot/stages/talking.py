@@ -28,7 +28,8 @@ def talk(environment: Environment, said: Said) -> int:
     if right.level == "none":
         replies.react("-1")
         return _nothing(environment, f"{said.author} may not talk to the bot here. {right.why}".rstrip())
-    replies.react("eyes")
+    if not replies.react("eyes"):
+        return _nothing(environment, f"comment {said.id} is not there any more, or not for this token to see")
     code = _carry_out(asked, Answering(environment, said, right, client), replies)
     if replies.denied is not None:
         say(replies.denied)

@@ -219,7 +219,7 @@ class WorkflowRun(Thing):
     id: int
     event: str
     path: str
-    head_branch: str
+    head_branch: str | None
     head_sha: str
     head_repository: str
     status: str = "in_progress"

@@ -1,6 +1,9 @@
 """Each event as the action is started by it: what it writes, what it keeps, and what it leaves alone."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -49,7 +52,7 @@ def merged(home: Repository, **fields: str) -> int:
 def test_a_merged_pull_request_gets_the_verdict(github: StandIn, home: Repository, spec: str, tmp_path: Path) -> None:
     number = merged(home)
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event)
+    job = Job(github, home, tmp_path, spec, event, baseline="branch")
 
     ended = job.run()
 
@@ -67,7 +70,7 @@ def test_a_merge_from_a_fork_with_a_token_that_only_reads_is_on_the_jobs_page(
     github.repository("mallory/shop", fork_of="example/shop")
     number = merged(home, head_repository="mallory/shop")
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event)
+    job = Job(github, home, tmp_path, spec, event, baseline="branch")
 
     ended = job.run()
 
@@ -87,13 +90,91 @@ def test_a_merge_from_a_fork_by_its_target_is_deployed_as_its_merge_and_written_
     github.repository("mallory/shop", fork_of="example/shop")
     number = merged(home, head_repository="mallory/shop")
     event = events.load("pull_request_merged", github, home, number=number)
-    job = Job(github, home, tmp_path, spec, event._replace(name="pull_request_target"))
+    job = Job(github, home, tmp_path, spec, event._replace(name="pull_request_target"), baseline="branch")
 
     assert job.run().returncode == 0
     pull = home.issues[number].pull
     assert pull is not None
     assert home.statuses[-1].sha == pull.merge_commit_sha
     assert len(home.comments_on(number)) == 1
+
+
+def test_what_could_never_be_compared_with_is_not_begun(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    number = merged(home)
+    merge = events.load("pull_request_merged", github, home, number=number)
+    own = deployed(github, home, "https://x.example", ref=home.branches["main"])
+    for name, event in (("1", merge), ("2", merge._replace(name="pull_request_target")), ("3", own)):
+        job = Job(github, home, tmp_path / name, spec, event)
+
+        ended = job.run()
+
+        assert (ended.returncode, job.said) == (2, {"verdict": "", "exit-code": "2"}), ended.stdout
+        assert "give `baseline: branch` and `contents: write`" in ended.stdout
+    assert (home.statuses, home.deployments, home.comments) == ([], {}, {})
+    assert home.issues[number - 1].state_reason == "completed"
+
+
+@pytest.mark.parametrize("name", ["pull_request", "pull_request_target", "deployment_status"])
+def test_one_after_the_other_is_stable_with_the_branch(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, name: str
+) -> None:
+    for verdict in ("first run", "stable"):
+        number = merged(home, head=f"topic-{verdict}")
+        event = events.load("pull_request_merged", github, home, number=number)._replace(name=name)
+        if name == "deployment_status":
+            event = deployed(github, home, "https://x.example", ref=home.branches["main"])
+        job = Job(github, home, tmp_path / verdict, spec, event, baseline="branch")
+
+        ended = job.run()
+
+        assert (ended.returncode, job.said["verdict"]) == (0, verdict), ended.stdout
+        assert home.issues[number - 1].state_reason == "completed"
+
+
+def test_an_issue_is_not_reopened_because_there_is_nothing_to_compare_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    assert Job(github, home, tmp_path / "1", spec).run().returncode == 0
+    for each in home.artifacts.values():
+        github.world.blobs[each.blob].content = b"not what it was"
+    number = merged(home)
+    job = Job(github, home, tmp_path / "2", spec)
+
+    ended = job.run()
+
+    assert (ended.returncode, job.said["verdict"]) == (3, "inconclusive"), ended.stdout
+    assert home.issues[number - 1].state_reason == "completed"
+    assert f"#{number - 1} stays closed: what to compare with could not be had" in ended.stdout
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_older_merge_is_deployed_over_a_newer_one_only_where_its_job_is_run_again_and_the_verdict_says_so(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path, recorded: bool
+) -> None:
+    given = {"contents": "read", "actions": "read", "issues": "write", "pull-requests": "write", "statuses": "write"}
+    given |= {"checks": "write"} | ({"deployments": "write"} if recorded else {})
+    assert Job(github, home, tmp_path / "first", spec, permissions=given).run().returncode == 0
+    number = merged(home)
+    older = home.branches["main"]
+    event = events.load("push", github, home, sha=older)
+    newer = home.commit("a newer one")
+    assert Job(github, home, tmp_path / "newer", spec, permissions=given).run().returncode == 0
+    late, again = (Job(github, home, tmp_path / name, spec, event, given) for name in ("late", "again"))
+
+    waited = late.run()
+
+    assert waited.returncode == 2, waited.stdout
+    assert f"{older[:12]} comes before {newer[:12]}" in late.summary
+    assert [each.sha for each in home.statuses if each.sha == older] == []
+
+    meant = again.run(GITHUB_RUN_ATTEMPT="2")
+
+    assert meant.returncode == 0, meant.stdout
+    (comment,) = home.comments_on(number)
+    assert f"it comes before `{newer[:12]}`" in comment.body
+    assert "An older commit" in again.summary
 
 
 def queued(home: Repository) -> str:
@@ -165,6 +246,7 @@ def test_what_somebody_else_deployed_is_probed_where_it_is_and_compared_with_wha
     github: StandIn, home: Repository, url: str, tmp_path: Path
 ) -> None:
     away = SPEC.format(url="http://127.0.0.1:9", status=200)
+    away = away.replace('9"', f'9", hosts: ["{url.removeprefix("http://")}"]')
     there = str(tmp_path / "kept")
     first = Job(github, home, tmp_path / "1", away, deployed(github, home, url), baseline=there)
     said = first.run()
@@ -207,6 +289,7 @@ def test_a_deployment_to_another_environment_is_somebody_elses(
 def test_an_address_that_may_not_be_probed_is_an_error_and_no_green_job(
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
+    spec = spec.replace('"}}', '", hosts: [169.254.169.254]}}')
     job = Job(github, home, tmp_path, spec, deployed(github, home, "http://169.254.169.254/latest"))
 
     ended = job.run()
@@ -214,6 +297,52 @@ def test_an_address_that_may_not_be_probed_is_an_error_and_no_green_job(
     assert ended.returncode == 2
     assert "the deployment's address is refused" in ended.stdout
     assert job.said == {"verdict": "", "exit-code": "2"}
+
+
+SIGNS_IN = """login:
+  user: {http: POST /auth, json: {password: "${SHOP_PASSWORD}"}, token: $.detail.password}
+"""
+
+
+@pytest.mark.parametrize("target", ["", ", hosts: [shop.example]", None])
+def test_what_the_spec_signs_in_with_is_sent_to_no_address_that_only_an_event_names(
+    github: StandIn, home: Repository, tmp_path: Path, target: str | None
+) -> None:
+    with listening() as (evil, heard), answering() as own:
+        spec = SPEC.format(url=own, status=200) + SIGNS_IN
+        spec = spec.replace("{http: GET", "{login: user, http: GET")
+        if target is None:
+            spec = spec.replace(f'deploy: {{url: {{url: "{own}"}}}}', 'deploy: {process: {command: "true"}}')
+        else:
+            spec = spec.replace('"}}', f'"{target}}}}}', 1)
+        job = Job(github, home, tmp_path, spec, deployed(github, home, evil))
+
+        ended = job.run(SHOP_PASSWORD="not-for-everybody")
+
+    assert heard == []
+    assert ended.returncode == (0 if target == "" else 2), ended.stdout
+    assert target == "" or "name" in job.summary
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """Somebody's server: its address, and what was asked of it."""
+    heard: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            self.send_error(404)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        server.shutdown()
 
 
 def test_a_dispatch_proves_its_commit_in_its_environment_and_reports_on_its_issue(

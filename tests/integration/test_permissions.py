@@ -51,7 +51,7 @@ class Place(NamedTuple):
     url: str
     folder: Path
 
-    def job(self, event: str, given: dict[str, str]) -> Job:
+    def job(self, event: str, given: dict[str, str], **inputs: str) -> Job:
         number = len(self.github.world.tokens)
         return Job(
             self.github,
@@ -60,6 +60,7 @@ class Place(NamedTuple):
             SPEC.format(url=self.url, status=200),
             self.event(event),
             given,
+            **inputs,
         )
 
     def event(self, name: str) -> events.Event:
@@ -124,13 +125,15 @@ def test_without_the_pull_request_a_push_goes_by_its_words_and_the_event_of_it_i
 ) -> None:
     given = permissions("after-merge.yml", "proof")
     del given["pull-requests"]
-    work = place.job(event, given)
+    folder = str(place.folder / "kept")  # an artifact of a run of `pull_request` would be nobody's baseline
+    work = place.job(event, given, **({"baseline": folder} if event == "pull_request" else {}))
 
     ended = work.run()
 
     assert ended.returncode == 0, ended.stdout
     assert (LINES["pull-requests: write"] in ended.stdout) == (event == "pull_request")
-    assert ("add `pull-requests: " in ended.stdout) == (event == "pull_request")
+    assert "add `pull-requests: read` to" in ended.stdout
+    assert ("what GitHub lists as linked was left out" in ended.stdout) == (event == "push")
     assert ("#1 was closed already, and is confirmed" in ended.stdout) == (event == "push")
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,9 +126,11 @@ class Scene:
         *,
         comment: Comment | None = None,
         permissions: dict[str, str] | None = None,
+        sha: str | None = None,
+        deleted: bool = False,
         **inputs: str,
     ) -> Comment:
-        """Somebody comments, and the job that this starts runs; the comment."""
+        """Somebody comments, and the job that this starts runs; the comment. `sha` was the tip when it was written."""
         comment = comment or self.home.comment(number, body, login=by)
         name = "issue_comment_created_on_pull_request" if self.home.issues[number].pull else "issue_comment_created"
         event = events.load(name, self.github, self.home, number=number, comment=comment)
@@ -141,7 +144,10 @@ class Scene:
             url=event.payload["comment"]["html_url"],
             at=event.payload["comment"]["created_at"],
         )
-        self.code = talk(self.job(event, permissions, **inputs), said)
+        job = self.job(event, permissions, **inputs)
+        if deleted:
+            del self.home.comments[comment.id]
+        self.code = talk(replace(job, sha=sha or job.sha), said)
         return comment
 
     def reply(self, comment: Comment, number: int = 1) -> str:
@@ -399,6 +405,21 @@ def test_a_commit_that_is_not_the_newest_is_judged_again_and_not_kept(broken: tu
     assert "is not the newest commit" in scene.reply(again)
 
 
+def test_a_rerun_that_waited_in_line_deploys_nothing_over_a_newer_commit(scene: Scene) -> None:
+    old = scene.merged("Old")
+    assert scene.prove() == "first run"
+    comment = scene.home.comment(old, "/stability rerun", login="wim")
+    asked_at = scene.home.branches["main"]
+    scene.merged("New")
+    assert scene.prove() == "stable"
+    records = len(scene.home.deployments)
+
+    scene.say("", old, comment=comment, sha=asked_at)
+
+    assert "is not the newest commit" in scene.reply(comment)
+    assert len(scene.home.deployments) == records
+
+
 def test_rerun_proves_the_merge_commit_again_and_takes_on_what_was_accepted(broken: tuple[Scene, int]) -> None:
     scene, number = broken
     scene.say("/stability accept cart because it is meant", number)
@@ -465,6 +486,20 @@ def test_an_outsider_gets_a_reaction_and_no_word(broken: tuple[Scene, int], body
     assert len(scene.home.comments) == comments + 1, "the outsider's own"
     assert len(scene.github.requests) == requests + 2
     assert scene.code == 0
+
+
+@pytest.mark.parametrize("by", ["mallory", "wim"])
+def test_a_comment_that_was_deleted_by_then_asks_nothing(broken: tuple[Scene, int], by: str) -> None:
+    scene, number = broken
+    comment = scene.home.comment(number, "/stability rerun", login=by)
+    records, statuses = len(scene.home.deployments), len(scene.home.statuses)
+
+    scene.say("", number, comment=comment, deleted=True)
+
+    assert scene.code == 0
+    assert outputs(scene.environment) == {"verdict": "", "exit-code": "0"}
+    assert (len(scene.home.deployments), len(scene.home.statuses)) == (records, statuses)
+    assert scene.reply(comment) == ""
 
 
 @pytest.mark.parametrize("by", ["rea", "tom"])

@@ -223,7 +223,7 @@ def test_what_is_judged_again_and_still_bad_reopens_nothing(broken: tuple[Scene,
 def test_an_issue_that_is_closed_by_accepting_is_remembered(broken: tuple[Scene, int]) -> None:
     scene, _ = broken
     issue = scene.home.open_issue("It is slow")
-    number = scene.merged("Two", f"Fixes #{issue.number}")
+    number = scene.merged("Two", f"Proof: #{issue.number}")
     scene.prove()
     assert scene.home.issues[issue.number].state == "open"
 

@@ -56,6 +56,14 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         url_target(url=url)
 
 
+@pytest.mark.parametrize(
+    "host", ["*.com", "*", "https://a.example", "a.example/x", "a b.example", "", "a.*.example", "a@b"]
+)
+def test_what_is_no_host_of_somebodys_own_is_refused(host: str) -> None:
+    with pytest.raises(ValidationError, match="not a host such as"):
+        url_target(hosts=[host])
+
+
 @pytest.mark.parametrize("key", ["url", "baseline"])
 def test_an_address_that_holds_a_password_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ValidationError, match="would be in every report") as refused:

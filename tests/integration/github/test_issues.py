@@ -38,6 +38,8 @@ def client(github: StandIn, home: Repository) -> Client:
         ("unstable", "completed", "never", "open", "reopened", "is reopened"),
         ("unstable", "not_planned", "stable", "closed", "not_planned", "as not planned"),
         ("unstable", "duplicate", "stable", "closed", "duplicate", "as duplicate"),
+        ("no baseline", "open", "stable", "open", None, "stays open: what to compare with could not be had"),
+        ("no baseline", "completed", "stable", "closed", "completed", "stays closed: what to compare with"),
         ("inconclusive", "open", "stable", "open", None, "stays open"),
         ("inconclusive", "completed", "stable", "open", "reopened", "is reopened"),
         ("inconclusive", "not_planned", "stable", "closed", "not_planned", "as not planned"),

@@ -83,15 +83,17 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
     kept = pick(home.artifacts.values(), lambda each: each.name.endswith("last-good"))
     assert pinned["baseline"]["digest"].encode() in home.content(kept)["run.json"]
 
-    home.commit("Another change")
+    typo = home.open_issue("A typo in the docs")
+    home.merge(home.open_pull("Mend the docs", f"Fixes #{typo.number}", head="docs").number)
     third = push("3")
     assert verdict(third).since is not None
-    assert issue.state == "closed"
+    assert (issue.state, typo.state) == ("closed", "closed")
 
     home.commit("It breaks the search again")
     fourth = push("4", "/search")
     assert fourth.said["verdict"] == "unstable"
     assert (issue.state, issue.state_reason) == ("open", "reopened")
+    assert typo.state == "closed", "nothing says that it is about the search"
     assert [each.sha for each in home.comments.values() if each.sha][-1] == home.branches["main"], (
         "the verdict is there too"
     )

@@ -245,6 +245,41 @@ def test_whoever_may_not_write_names_no_issue_once_it_is_merged(
     assert len(home.comments_on(pull.number)) == 1
 
 
+@pytest.mark.parametrize("verdict", ["unstable", "inconclusive", "stable"])
+def test_an_outsider_keeps_no_issue_closed_by_changing_words_after_the_merge(
+    github: StandIn, home: Repository, verdict: str
+) -> None:
+    home.auto_close = True
+    home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Fixes #1", login="mallory")
+    sha = home.merge(pull.number)
+    home.edit(pull.number, "Fixes #1, and a typo less", by="mallory")
+
+    done = publish(github, home, sha, verdict)
+
+    assert states(home, range(1, 2)) == ["closed" if verdict == "stable" else "open"]
+    assert len(home.comments_on(1)) == (verdict != "stable")
+    assert any("was edited after it was merged" in line for line in done.lines)
+
+
+@pytest.mark.parametrize("how", ["long ago", "not_planned", "open"])
+def test_nor_is_an_issue_reopened_by_them_that_the_merge_did_not_close(
+    github: StandIn, home: Repository, how: str
+) -> None:
+    old = home.open_issue("It is slow")
+    pull = home.open_pull("Faster", "Nothing is named", login="mallory")
+    sha = home.merge(pull.number)
+    if how != "open":
+        old.close("not_planned" if how == "not_planned" else "completed", "octo")
+    if how == "long ago":
+        old.closed_at = "2020-01-01T00:00:00Z"
+    home.edit(pull.number, "Fixes #1", by="mallory")
+
+    publish(github, home, sha, "unstable")
+
+    assert (old.state, home.comments_on(1)) == ("open" if how == "open" else "closed", [])
+
+
 def test_words_that_were_changed_before_the_merge_count(github: StandIn, home: Repository) -> None:
     home.open_issue("It is slow")
     pull = home.open_pull("Faster", "Nothing is named", login="mallory")

@@ -80,37 +80,46 @@ def test_a_run_of_before_this_was_kept_tells_nothing() -> None:
     assert told_by(None, seen()) == seen()
 
 
-def test_an_issue_is_closed_on_what_was_mended_else_on_what_is_critical_else_on_all() -> None:
+def test_an_issue_is_closed_on_what_was_mended() -> None:
     better = judged(told_by(kept(seen(search=False)), seen()))
-    assert proving(better) == ("search",)
-    assert proving(judged(seen())) == ("login",)
+    assert proving(better, named=False) == proving(better, named=True) == ("search",)
+
+
+def test_one_that_is_named_as_to_be_proven_is_closed_on_what_is_critical_else_on_all_and_no_other_is() -> None:
+    assert proving(judged(seen()), named=False) == ()
+    assert proving(judged(seen()), named=True) == ("login",)
     minor = Policy(probes={"theme": POLICY.probes["theme"]})
-    assert proving(judge(run(observation("theme")), run(subject=subject("chat-1")), minor, "sha256:0")) == ("theme",)
+    only = judge(run(observation("theme")), run(subject=subject("chat-1")), minor, "sha256:0")
+    assert proving(only, named=True) == ("theme",)
+
+
+def test_an_issue_about_something_else_is_tied_to_no_probe() -> None:
+    assert with_closed(seen(), judged(seen()), {7: False, 8: True}).closed.keys() == {"8"}
 
 
 def test_what_an_issue_was_closed_on_goes_from_run_to_run_until_it_is_closed_anew() -> None:
-    first = with_closed(seen(), judged(seen()), (7, 8))
-    second = with_closed(told_by(first, seen()), judged(told_by(kept(seen(search=False)), seen())), (8,))
+    first = with_closed(seen(), judged(seen()), {7: True, 8: True})
+    second = with_closed(told_by(first, seen()), judged(told_by(kept(seen(search=False)), seen())), {8: True})
     assert {number: each.probes for number, each in second.closed.items()} == {"7": ("login",), "8": ("search",)}
     assert Run.from_json(second.to_json()) == second
 
 
 @pytest.mark.parametrize("probe", ["login", "search"])
 def test_a_verdict_that_is_not_stable_closes_nothing_and_forgets_nothing(probe: str) -> None:
-    first = with_closed(seen(), judged(seen()), (7,))
+    first = with_closed(seen(), judged(seen()), {7: True})
     bad = told_by(first, seen(**{probe: False}))
-    assert with_closed(bad, judged(bad), (9,)).closed == first.closed
+    assert with_closed(bad, judged(bad), {9: True}).closed == first.closed
 
 
 def test_only_the_newest_issues_are_remembered() -> None:
-    found = with_closed(seen(), judged(seen()), range(1, MOST_ISSUES + 11))
+    found = with_closed(seen(), judged(seen()), dict.fromkeys(range(1, MOST_ISSUES + 11), True))
     assert list(found.closed) == [str(number) for number in range(11, MOST_ISSUES + 11)]
 
 
 def test_those_that_are_oldest_are_forgotten_first_whatever_their_numbers_are() -> None:
-    old = with_closed(seen(), judged(seen()), range(1000, 1000 + MOST_ISSUES))
+    old = with_closed(seen(), judged(seen()), dict.fromkeys(range(1000, 1000 + MOST_ISSUES), True))
     later = Run.from_json(old.to_json()).model_copy(update={"finished": "2027-01-01T00:00:00.000Z"})
-    assert "5" in with_closed(later, judged(later), (5,)).closed
+    assert "5" in with_closed(later, judged(later), {5: True}).closed
 
 
 def test_an_issue_lapses_when_a_probe_that_it_was_closed_on_blocks_a_verdict() -> None:
@@ -124,19 +133,19 @@ def test_an_issue_lapses_when_a_probe_that_it_was_closed_on_blocks_a_verdict() -
 
 
 def test_an_issue_that_lapsed_is_remembered_until_what_it_was_closed_on_holds_again() -> None:
-    first = with_closed(seen(), judged(seen()), (7,))
+    first = with_closed(seen(), judged(seen()), {7: True})
     bad = told_by(first, seen(login=False))
     lapsed = with_lapses(bad, judged(bad))
     assert lapsed.closed["7"].lapsed == bad.name
     assert Run.from_json(lapsed.to_json()) == lapsed
     still = told_by(lapsed, seen(login=False))
     assert mended(still.closed, judged(still)) == {}
+    assert lapses(still.closed, judged(still)) == {}, "who has closed it since it was reopened has the word"
     assert with_lapses(still, judged(still)).closed == lapsed.closed
 
     good = told_by(lapsed, seen())
     assert mended(good.closed, judged(good)) == {7: (bad.name, ("login",))}
-    assert with_lapses(good, judged(good)).closed == first.closed
-    assert mended(first.closed, judged(good)) == {}, "it is said once"
+    assert with_lapses(good, judged(good)).closed == {}, "it is said once, and no proof of ours has closed it since"
 
 
 def test_what_was_not_looked_at_or_was_only_accepted_does_not_hold_again() -> None:
@@ -148,7 +157,7 @@ def test_what_was_not_looked_at_or_was_only_accepted_does_not_hold_again() -> No
 
 
 def test_a_number_that_is_none_is_no_run() -> None:
-    text = with_closed(seen(), judged(seen()), (7,)).to_json()
+    text = with_closed(seen(), judged(seen()), {7: True}).to_json()
     with pytest.raises(Exception, match="not a run"):
         Run.from_json(text.replace(b'"7":', b'"../7":'))
 

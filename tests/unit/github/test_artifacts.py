@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.github.trust import LARGEST, TRUSTED_EVENTS, Home, refusal
+from bot.github.trust import LARGEST, TRUSTED_EVENTS, Home, refusal, unkept
 
 HOME = Home(7, "main", ".github/workflows/stability.yml", "a" * 40)
 ARTIFACT: dict[str, Any] = {
@@ -24,6 +24,13 @@ def where(**changes: Any) -> dict[str, Any]:
 def test_our_own_is_trusted(event: str) -> None:
     assert refusal(ARTIFACT, RUN | {"event": event}, HOME) is None
     assert refusal(ARTIFACT, RUN | {"event": event, "path": RUN["path"] + "@refs/heads/main"}, HOME) is None
+
+
+@pytest.mark.parametrize("event", [*sorted(TRUSTED_EVENTS), "pull_request", "pull_request_target"])
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/topic", "refs/tags/main", ""])
+def test_what_will_never_be_trusted_is_known_before_it_is_made(event: str, ref: str) -> None:
+    trusted = event in TRUSTED_EVENTS and (event != "deployment_status" or ref == "refs/heads/main")
+    assert (unkept(event, ref, "main") is None) is trusted
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,10 @@ def test_what_is_not_wholly_our_own_is_refused(artifact: dict[str, Any], run: di
     assert words in why
 
 
-@pytest.mark.parametrize("home", [Home(0, "main", HOME.workflow_path, "a" * 40), Home(7, "", HOME.workflow_path, "")])
+@pytest.mark.parametrize(
+    "home",
+    [Home(0, "main", HOME.workflow_path, "a" * 40), Home(7, "", HOME.workflow_path, ""), Home(7, "main", "", "a" * 40)],
+)
 def test_where_it_is_not_known_what_we_are_nothing_is_trusted(home: Home) -> None:
     unknown = ARTIFACT | {"workflow_run": {"repository_id": 0, "head_repository_id": 0, "head_branch": ""}}
     for artifact in (ARTIFACT, unknown):

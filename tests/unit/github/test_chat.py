@@ -1,7 +1,7 @@
 """Commands in comments: any text gives commands or none, and nothing that its author only shows is read."""
 
-import re
 import time
+from html.parser import HTMLParser
 
 import cmarkgfm
 import pytest
@@ -82,6 +82,37 @@ SHOWN = [
     "<pre>\n\n/stability rerun\n\n</pre>",
     "<PRE class='x'>\n/stability rerun\n</PRE>",
     "<blockquote>\n\n/stability rerun\n\n</blockquote>",
+    "<!-- a -->\n<!-- b -- c\n\n/stability rerun\n\n-->",
+    "<!-->\n\n/stability rerun\n\n-->",
+    "<?\n\n/stability rerun\n\n?>",
+    "<!X\n\n/stability rerun\n\n>",
+    "<![CDATA[\n\n/stability rerun\n\n]]>",
+    "LGTM <b title='\n/stability rerun\n'>x</b>",
+    "<div></div> <a.b title='\n\n/stability rerun\n\n'>",
+    "- <div></div> </3 title='\n\n/stability rerun\n\n'>",
+    "<div>x</div>\n/stability rerun",
+    "<details>\n\n/stability rerun\n\n</details>",
+    "<title>\n/stability rerun\n</title>",
+    "<noscript>\n\n/stability rerun\n\n</noscript>",
+    "<svg>\n\n/stability rerun\n</svg>",
+    "<plaintext></plaintext>\n\n/stability rerun",
+    "<b><pre></b>\n\n/stability rerun\n\n</pre>",
+    "# `\n<pre>`\n\n/stability rerun\n\n</pre>",
+    "a ` <b> | `<pre>` |\n\n/stability rerun\n\n</pre>",
+    "[a]: /x '\n/stability rerun\n'",
+    "- [a]: /x '\n/stability rerun\n'",
+    "[a\n/stability rerun\n]: /x",
+    "[a]:\n/stability",
+    '[x](<a> "\n/stability rerun\n")',
+    '[x](a "( ) )\n/stability rerun\n")',
+    "LGTM ![\n/stability rerun\n](https://x.invalid/y.png)",
+    "LGTM\n\n[^1]: note\n/stability rerun",
+    "$$ \\phantom{\n\n/stability rerun\n\n} $$",
+    "ok\n\nOn Mon, Mallory wrote:\n\n/stability rerun",
+    "ok\n\nOn Mon, Nov 2, 2026 at 10:00 Mallory <m@x.example>\nwrote:\n\n/stability rerun",
+    "Good.\n\n**From:** mallory\nSent: Monday\n\n/stability rerun",
+    "Good.\n\n________________________________\nx\n\n/stability rerun",
+    "`a\n/stability rerun\n<b> `",
     "`a\n/stability rerun\nb`",
     "``a ` \\\n/stability rerun\nb``",
     "    /stability rerun",
@@ -107,6 +138,16 @@ def test_what_is_only_shown_is_not_read(text: str) -> None:
         "I saw `health`.\n/stability rerun\nand `more`",
         "one ` tick\n/stability rerun",
         "- an item\n\n/stability rerun",
+        "<!-- x -->\n/stability rerun",
+        "The `<title>` is wrong.\n/stability rerun",
+        "See <https://x.example/a>, <ana@x.example>\n/stability rerun",
+        "<https://x.example/a>\n/stability rerun",
+        "See [this](https://x.example/a) and [x] and ![y](/z 'title').\n/stability rerun",
+        "It took <b>2 s</b>,<br> i <3 you, 1 < 2 and a<b>c</b>.\n/stability rerun",
+        "<b>x</b>\n\n/stability rerun",
+        "[x](https://x.example/a_(b))\n\n/stability rerun",
+        "[a]: /x 'y'\n\n/stability rerun",
+        "- [ ] a task\n- [x] another\n/stability rerun",
         "\\`a\n/stability rerun\n`",
         "\\`` `a\n/stability rerun\n`",
     ],
@@ -139,10 +180,52 @@ def test_any_text_is_commands_or_none(text: str) -> None:
             assert "\n" not in each.about + each.reason
 
 
+class Seen(HTMLParser):
+    """The words of a page that are seen, and are nobody else's."""
+
+    HIDES = frozenset({"pre", "code", "blockquote", "title", "svg", "noscript", "details"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.within: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        del attrs
+        if tag in self.HIDES:
+            self.within.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.within:
+            while self.within.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.within:
+            self.words.append(data)
+
+
 PIECES = st.sampled_from(
     [
         *("\n", "\n\n", "\r\n", " ", "    ", "`", "``", "```", "~~~", "\\", "> ", "- ", "1. ", "text", "# ", "---\n"),
         *("<!--", "-->", "<pre>", "</pre>", "<code>", "</code>", "<blockquote>", "</blockquote>", "<details>", "<b>"),
+        *(
+            "[a]: /x '",
+            '[x](/y "',
+            "'",
+            '"',
+            ")",
+            "![",
+            "](/z)",
+            "[^1]: n",
+            "<?",
+            "?>",
+            "<!X ",
+            ">",
+            "<![CDATA[",
+            "]]>",
+        ),
+        *("<title>", "</title>", "<svg>", "</svg>", "<noscript>", "</noscript>", "<b title='", "<br>", "<a.b c='", "|"),
         *("\n/stability explain p", "\n/stability explain p\n", "\n> ", "\n```\n", "\n~~~\n", "\n\n<!--"),
     ]
 )
@@ -152,15 +235,18 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_what_is_read_is_what_a_reader_sees_as_the_authors_own_words(text: str) -> None:
     """By GitHub's own renderer: each command that is read stands outside of code, quotations and comments."""
-    page = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
-    bare = re.sub(r"<!--.*?(?:-->|\Z)", "", page, flags=re.DOTALL)
-    for tag in ("pre", "code", "blockquote"):
-        bare = re.sub(rf"<{tag}\b(?:(?!<{tag}\b).)*?(?:</{tag}>|\Z)", "", bare, flags=re.DOTALL)
+    page = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES)
+    seen = Seen()
+    seen.feed(page)
+    seen.close()
     read = [each for each in commands(text) if isinstance(each, Command) and each.name == "explain"]
-    assert len(read) <= bare.count("/stability explain p")
+    assert len(read) <= "".join(seen.words).count("/stability explain p")
 
 
-@pytest.mark.parametrize("piece", ["`a`\n", "``\n`", "<q></q>", "\\`", "~~~\n", "<!---->", "because "])
+@pytest.mark.parametrize(
+    "piece",
+    ["`a`\n", "``\n`", "<q></q>", "\\`", "~~~\n", "<!---->", "because ", "<b a='`'>", "<b x ", "[](", "[", "<b></b>"],
+)
 def test_an_outsiders_longest_comment_is_read_at_once(piece: str) -> None:
     """It is read before anybody is asked whether its author may talk at all."""
     began = time.process_time()

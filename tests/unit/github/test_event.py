@@ -1,6 +1,7 @@
 """What an event asks for is decided from its payload alone, and a pull request's head is never deployed."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ NAMES = [
 def test_an_event_of_any_shape_is_an_activity_or_one_error_of_usage(name: str, event: dict[str, Any]) -> None:
     try:
         in_question(name, event)
-        found = activity(name, event, SHA, REF, {}, Facts(on_default_branch=True))
+        found = activity(name, event, SHA, REF, {}, NAMED)
     except UsageError:
         return
     assert found.commit is None or isinstance(found.commit, str)
@@ -167,6 +168,28 @@ def test_what_is_proven_of_another_commit_says_nothing_of_the_pull_request() -> 
     merge = asked("pull_request_merged")
     assert asked("pull_request_merged", {"commit": "b" * 40}).pull_request is None
     assert asked("pull_request_merged", {"commit": merge.commit or ""}) == merge
+
+
+@pytest.mark.parametrize("contained", [True, False, None])
+def test_a_commit_that_is_given_to_a_job_with_secrets_is_on_the_default_branch(contained: bool | None) -> None:
+    event, facts = load("pull_request_merged_from_fork"), Facts(on_default_branch=contained)
+    wanted = event.payload["pull_request"]["head"]["sha"]
+    assert in_question("pull_request_target", event.payload, wanted) == wanted
+    assert in_question("pull_request_target", event.payload) is in_question("push", event.payload, wanted) is None
+    if contained:
+        found = activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, facts)
+        assert found.commit == wanted
+        return
+    with pytest.raises(UsageError, match="on the default branch"):
+        activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, facts)
+
+
+@pytest.mark.parametrize("wanted", ["topic", "refs/pull/1/head", "5555555", "a" * 41])
+def test_a_name_is_none_there_whatever_it_means_in_the_checkout(wanted: str) -> None:
+    event = load("pull_request_merged_from_fork")
+    assert in_question("pull_request_target", event.payload, wanted) is None
+    with pytest.raises(UsageError, match="a full SHA"):
+        activity("pull_request_target", event.payload, SHA, REF, {"commit": wanted}, Facts(on_default_branch=True))
 
 
 PAYLOADS = [
@@ -189,7 +212,7 @@ def test_a_payload_with_any_field_of_another_value_is_an_activity_or_one_error_o
         holder, place = place, place[path[-1]]
     holder[path[-1]] = data.draw(_json)
     try:
-        found = activity(event.name, body, SHA, REF, {}, Facts(on_default_branch=True))
+        found = activity(event.name, body, SHA, REF, {}, NAMED)
     except UsageError:
         return
     assert found.commit is None or len(found.commit) == 40
@@ -220,11 +243,18 @@ def test_a_schedule_refreshes_the_baseline_and_hands_nothing_over() -> None:
     assert not any((found.comments, found.writes_issues, found.hands_over))
 
 
-def deployed(facts: Facts | None = None, **changes: Any) -> Activity:
+NAMED = Facts(
+    on_default_branch=True,
+    url="https://spec.example",
+    hosts=("staging.example.invalid", "old.example", "127.0.0.1:80", "localhost:80", "[::1]:80"),
+)
+
+
+def deployed(facts: Facts = NAMED, **changes: Any) -> Activity:
     event = load("deployment_status_with_address")
     for key, value in changes.items():
         event.payload["deployment" if key in ("task", "payload", "sha") else "deployment_status"][key] = value
-    return activity(event.name, event.payload, SHA, REF, {}, facts or Facts(on_default_branch=True))
+    return activity(event.name, event.payload, SHA, REF, {}, facts)
 
 
 def test_what_somebody_else_deployed_is_probed_where_it_answers() -> None:
@@ -240,8 +270,8 @@ def test_nothing_signs_in_to_a_deployment_of_what_is_not_on_the_default_branch(c
 
 
 def test_a_deployment_to_another_environment_has_nothing_to_do() -> None:
-    assert "the spec is about staging" in deployed(Facts(on_default_branch=True, environment="staging")).reason
-    assert deployed(Facts(on_default_branch=True, environment="Production")).kind == "probe"
+    assert "the spec is about staging" in deployed(replace(NAMED, environment="staging")).reason
+    assert deployed(replace(NAMED, environment="Production")).kind == "probe"
 
 
 def test_a_deployment_of_the_bots_own_starts_no_other() -> None:
@@ -290,12 +320,52 @@ def test_an_address_that_is_not_encrypted_or_holds_credentials_is_refused(url: s
 
 
 def test_a_log_is_not_probed() -> None:
-    facts = Facts(on_default_branch=True, server_url="https://git.example")
+    facts = replace(NAMED, server_url="https://git.example", hosts=("git.example", "staging.example.invalid"))
     page = {"environment_url": "", "log_url": "", "target_url": "https://git.example/o/r/runs/1"}
     for said in ({"environment_url": ""}, page):
-        with pytest.raises(UsageError, match="names no address"):
-            deployed(facts, **said)
-    assert deployed(Facts(on_default_branch=True, url="https://spec.example"), **page).url == "https://spec.example"
+        assert deployed(facts, **said).url is None
+
+
+def test_the_address_that_the_spec_names_is_the_one_whatever_an_event_says() -> None:
+    own = Facts(on_default_branch=True, url="https://spec.example")
+    for said in ("https://evil.example", "http://169.254.169.254/", "", None):
+        assert deployed(own, environment_url=said).url is None
+
+
+def test_a_spec_that_names_no_address_signs_in_nowhere() -> None:
+    for said in ("https://staging.example.invalid", "", None):
+        with pytest.raises(UsageError, match="name it in the spec"):
+            deployed(Facts(on_default_branch=True), environment_url=said)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "goes"),
+    [
+        ("a.example", "https://a.example/x", True),
+        ("A.example", "https://a.EXAMPLE", True),
+        ("a.example", "https://a.example:443", True),
+        ("a.example", "https://a.example:8443", False),
+        ("a.example:8443", "https://a.example:8443", True),
+        ("a.example", "https://b.a.example", False),
+        ("a.example", "https://a.example.evil.invalid", False),
+        ("a.example", "https://evil.invalid/a.example", False),
+        ("a.example", "https://a.example.", False),
+        ("*.a.example", "https://b.a.example", True),
+        ("*.a.example", "https://c.b.a.example", True),
+        ("*.a.example", "https://a.example", False),
+        ("*.a.example", "https://xa.example", False),
+        ("*.a.example", "https://.a.example", False),
+        ("*.a.example", "https://evil.invalid?.a.example", False),
+        ("*.a.example", "https://evil.invalid\\.a.example", False),
+    ],
+)
+def test_an_address_is_taken_from_an_event_only_where_the_spec_names_its_host(host: str, url: str, goes: bool) -> None:
+    facts = Facts(on_default_branch=True, url="https://spec.example", hosts=(host,))
+    if goes:
+        assert deployed(facts, environment_url=url).url == url
+        return
+    with pytest.raises(UsageError, match=r"the deployment's address .*(is refused|hosts)"):
+        deployed(facts, environment_url=url)
 
 
 def said(body: str, **user: Any) -> Activity:
