@@ -10,9 +10,9 @@ from bot import proof
 from bot.baseline.history import with_history
 from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
-from bot.baseline.telling import with_closed, with_previous, with_said
+from bot.baseline.telling import with_closed, with_lapses, with_previous, with_said
 from bot.model import Run, Verdict
-from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
+from bot.model.errors import FIRST_RUN, INCONCLUSIVE, NO_WORK, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
 from bot.spec import Spec
 
@@ -23,7 +23,11 @@ RESULTS = ("verdict.json", "comment.md", "summary.md", "report.txt", "report.htm
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, and where its proof is. `kept` is the digest of the run as a store has it; None where none has it."""
+    """A verdict, and where its proof is.
+
+    `kept` is the digest of the run as a store has it; None where none has it. `refused` is what the deploy platform
+    refused after there was a candidate, in words: the verdict says how far it came.
+    """
 
     verdict: Verdict
     candidate: Run
@@ -33,11 +37,12 @@ class Outcome:
     proof_digest: str
     remarks: tuple[str, ...]
     kept: str | None = None
+    refused: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """What the command line ends in."""
-        return EXIT_CODES[self.verdict.verdict]
+        """What the command line ends in. A platform that refused is 4, whatever is known besides."""
+        return NO_WORK if self.refused is not None else EXIT_CODES[self.verdict.verdict]
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ class Request:
 
     `commit` is what to deploy, as git names it; `repository` the checkout it is in; `out` the folder for everything
     that is kept of this pass; `state` the folder in which a target remembers what it did between passes. `issues` finds
-    the issues that a stable verdict closes; it is asked once there is one. With `hands_over` false, the traffic goes back
-    to the revision before, whatever the verdict. `learned` is told each secret that a probe comes upon, such as a
-    session's token.
+    the issues that a stable verdict closes; it is asked once there is one. `settles` says whether verdicts reopen issues
+    as well. With `hands_over` false, the traffic goes back to the revision before, whatever the verdict. `learned` is told
+    each secret that a probe comes upon, such as a session's token.
     """
 
     spec: Spec
@@ -60,6 +65,7 @@ class Request:
     vantage: str
     workflow_run: str | None = None
     issues: Callable[[], tuple[int, ...]] = tuple
+    settles: bool = False
     hands_over: bool = True
     learned: Callable[[str], None] | None = None
 
@@ -88,11 +94,12 @@ async def keep(
     remarks: tuple[str, ...],
     *,
     stored: bool = True,
+    refused: str | None = None,
 ) -> Outcome:
     """Write the runs, the verdict, the reports and the proof below `request.out`, and the run to the baseline store.
 
     A baseline store that fails is a remark: it does not take the verdict away. A run that is not `stored` is one that a
-    newer one has taken the place of.
+    newer one has taken the place of. `refused` is what the platform refused meanwhile, in words.
     """
     out = request.out
     keep_partial(out, candidate, baseline)
@@ -111,19 +118,21 @@ async def keep(
         folders={"candidate": out / "candidate", "baseline": out / "baseline"},
     )
     if not stored:
-        return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
+        return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, refused=refused)
     try:
-        last = await asyncio.to_thread(request.store.last)
+        last, unread = await asyncio.to_thread(request.store.last)
+        remarks += tuple(each for each in unread if each not in remarks)
         kept = with_odds(with_history(candidate, baseline, verdict), baseline, verdict, last)
         issues = await asyncio.to_thread(request.issues) if verdict.verdict == "stable" else ()
-        kept = with_closed(with_previous(kept, verdict, request.workflow_run), verdict, issues)
+        kept = with_previous(with_lapses(kept, verdict) if request.settles else kept, verdict, request.workflow_run)
+        kept = with_closed(kept, verdict, issues)
         kept = with_said(kept, last)
         await asyncio.to_thread(request.store.save, kept, verdict.verdict, out / "candidate", request.workflow_run)
         digest = kept.model_copy(update={"provenance": None}).fingerprint()
     except WorkError as error:
         digest = None
         remarks += (f"this run was not kept as a baseline: {error}",)
-    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, digest)
+    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, digest, refused)
 
 
 def keep_partial(out: Path, candidate: Run, baseline: Run | None) -> Path:

@@ -26,6 +26,15 @@ REFRESH = timedelta(days=1)
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
+def called(service: str, environment: str) -> str:
+    """What a service in an environment is called in the name of an artifact, and no other service in any.
+
+    The names of both may have hyphens: then a sign stands between them that neither can have.
+    """
+    between = "@" if "-" in service + environment else "-"
+    return f"{service}{between}{environment}"
+
+
 class Offer(Protocol):
     """One artifact of this repository's own. `created` is when, to the second; `run` the workflow run's number."""
 
@@ -62,7 +71,7 @@ class Artifacts(Protocol):
 
 
 class ArtifactStore(Shelf):
-    """Keeps runs as artifacts named `stability-baseline-SERVICE-ENVIRONMENT-REFERENCE`."""
+    """Keeps runs as artifacts named `stability-baseline-SERVICE-ENVIRONMENT-REFERENCE`, or with `SERVICE@ENVIRONMENT`."""
 
     def __init__(self, artifacts: Artifacts, service: str, environment: str, expected: str | None = None) -> None:
         super().__init__(service, environment, expected)
@@ -130,10 +139,17 @@ class ArtifactStore(Shelf):
         self._made[self._name(reference)] = offer.created
         return run
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run."""
         del folder
-        for reference in kept_under(verdict):
+        for reference in kept_under(verdict, only):
             kept = with_provenance(run, reference, verdict, workflow_run)
             number = self.artifacts.upload(self._name(reference), one_entry(kept.to_json()))
             if number is not None and reference == LAST_GOOD and kept.provenance is not None:
@@ -188,10 +204,10 @@ class ArtifactStore(Shelf):
         return made is not None and datetime.fromisoformat(made) + REFRESH < datetime.fromisoformat(run.finished)
 
     def _name(self, reference: Reference) -> str:
-        return f"stability-baseline-{self.service}-{self.environment}-{reference}"
+        return f"stability-baseline-{called(self.service, self.environment)}-{reference}"
 
     def _marks_name(self) -> str:
-        return f"stability-marks-{self.service}-{self.environment}"
+        return f"stability-marks-{called(self.service, self.environment)}"
 
 
 class Kin(Protocol):

@@ -16,10 +16,12 @@ def with_odds(candidate: Run, baseline: Run | None, verdict: Verdict, last: Run 
     """The candidate's run as it is kept: with the odds that this session and those before it have come to.
 
     What the `last` kept run holds for other commits is kept on, so that a deploy in between loses nothing: the newest
-    `MOST_LEFT`, and none once there is a new good revision, which the next session will be compared with.
+    `MOST_LEFT`. Once there is a good revision, the next session will be compared with that one: what is kept then is only
+    what was measured beside it, where it is the one before measured again.
     """
     if verdict.verdict in GOOD_WORDS:
-        return candidate.model_copy(update={"carried": None, "left": ()})
+        beside = tuple(each for each in (last.left if last else ()) if each.against == candidate.name)
+        return candidate.model_copy(update={"carried": None, "left": beside})
     own = _left(candidate, baseline, verdict)
     others = tuple(each for each in (last.left if last else ()) if not _is_of(each, candidate, baseline))
     return candidate.model_copy(update={"carried": None, "left": (*others, *own)[-MOST_LEFT:]})

@@ -43,7 +43,14 @@ class Shelf(ABC):
         """Write what was said, and the pinned run. May raise WorkError."""
 
     @abstractmethod
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`."""
 
     @abstractmethod
@@ -71,12 +78,27 @@ class Shelf(ABC):
                 break
         return None, _few(remarks)
 
-    def last(self) -> Run | None:
+    def last(self) -> tuple[Run | None, tuple[str, ...]]:
         """As `Store.last`."""
+        remarks: list[str] = []
         try:
-            return next((each for each in self.runs(LAST) if isinstance(each, Run)), None)
-        except FAILURES:
-            return None
+            for found in self.runs(LAST):
+                if isinstance(found, Run):
+                    return found, _few(remarks)
+                remarks.append(found)
+        except FAILURES as error:
+            remarks.append(f"what the last run tells cannot be read: {in_words(error)}")
+        return None, _few(remarks)
+
+    def good(self) -> Run | None:
+        """The newest run that was judged good and that nobody invalidated, whatever is pinned; None where there is none.
+
+        Raises:
+            FormatError, WorkError, OSError: what is kept cannot be read.
+        """
+        marks = self.marks()
+        every = (each for each in self.runs(LAST_GOOD) if isinstance(each, Run))
+        return next((each for each in every if marks.against(each) is None), None)
 
     def pin(self, mark: Mark) -> Run:
         """As `Store.pin`."""

@@ -97,5 +97,32 @@ def lapses(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Lapse]:
     return found
 
 
+def mended(closed: Mapping[str, Closed], verdict: Verdict) -> dict[int, Lapse]:
+    """The issues whose proof had lapsed and holds again, by number: all of it was looked at, and nothing only accepted."""
+    if verdict.verdict != "stable":
+        return {}
+    held = {each.probe for each in verdict.findings if each.status in HELD}
+    held -= {each.probe for each in verdict.findings if each.status in (*BAD, "not measured")}
+    return {
+        int(number): Lapse(proof.lapsed, proof.probes)
+        for number, proof in closed.items()
+        if proof.lapsed is not None and held.issuperset(proof.probes)
+    }
+
+
+def with_lapses(candidate: Run, verdict: Verdict) -> Run:
+    """The candidate's run as it is kept: with which issues were reopened for it, until their proof holds again."""
+    bad, again = lapses(candidate.closed, verdict), mended(candidate.closed, verdict)
+
+    def marked(number: str, proof: Closed) -> Closed:
+        if int(number) in again:
+            return proof.model_copy(update={"lapsed": None})
+        lapsed = candidate.name[:MOST_LETTERS] if int(number) in bad and proof.lapsed is None else proof.lapsed
+        return proof.model_copy(update={"lapsed": lapsed})
+
+    closed = {number: marked(number, proof) for number, proof in candidate.closed.items()}
+    return candidate.model_copy(update={"closed": closed})
+
+
 def _is_bad(finding: Finding) -> bool:
     return finding.status in BAD and finding.waiver is None and finding.severity in ("critical", "major")

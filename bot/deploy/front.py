@@ -3,21 +3,27 @@
 It imports nothing of ours, so that it starts at once. It is a process of its own and outlives the bot, so that a bot
 that is killed takes nobody's service away. FILE has a line for each revision, its port on this machine (or `host:port`)
 and its share of the connections in percent; switching is one atomic rewrite of it, and it is read for each connection.
-One that is open stays with the revision it was made to.
+One that is open stays with the revision it was made to. A host may be a name: what it stands for is asked for again and
+again, because a container that is started anew may have another address.
 """
 
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
+
+FRESH = 1.0
+"""Seconds for which what a name stood for is taken to be so still; a connection that fails asks at once."""
 
 
 async def serve(file: Path, port: int, host: str = "127.0.0.1") -> None:
     """Listen on the port (0: a free one) of this host, say which on standard output, and forward until SIGTERM."""
-    backends = Backends(file)
+    backends, names = Backends(file), Names()
     server = await asyncio.start_server(
-        lambda reader, writer: _forward(backends, reader, writer), host, port, backlog=1024
+        lambda reader, writer: _forward(backends, names, reader, writer), host, port, backlog=1024
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = asyncio.Event()
@@ -61,9 +67,45 @@ def _address(text: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-async def _forward(backends: Backends, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class Names:
+    """What hosts' names stand for."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, float]] = {}
+
+    async def find(self, host: str, *, anew: bool = False) -> str:
+        """The host's IPv4 address, as it was a second ago at most, or as it is now.
+
+        Raises:
+            OSError: nobody is called so.
+        """
+        if _is_address(host):
+            return host
+        now = time.monotonic()
+        known, since = self._known.get(host, ("", -FRESH))
+        if known and not anew and now - since < FRESH:
+            return known
+        if known:  # whoever comes meanwhile does not ask as well
+            self._known[host] = known, now
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        address = str(found[0][4][0])
+        self._known[host] = address, now
+        return address
+
+
+def _is_address(host: str) -> bool:
     try:
-        backend_reader, backend_writer = await _connect(backends)
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        return False
+    return True
+
+
+async def _forward(
+    backends: Backends, names: Names, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        backend_reader, backend_writer = await _connect(backends, names)
     except (OSError, ValueError):
         writer.transport.abort()
         return
@@ -72,14 +114,27 @@ async def _forward(backends: Backends, reader: asyncio.StreamReader, writer: asy
         each.close()
 
 
-async def _connect(backends: Backends) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(backends: Backends, names: Names) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to the revision whose turn it is; one that has gone since it was named is looked up again."""
     tried = None
     while (named := backends.text()) != tried:
         tried = named
+        host, port = backends.turn(named)
         with contextlib.suppress(OSError):
-            return await asyncio.open_connection(*backends.turn(named))
+            return await _reach(names, host, port)
     raise ConnectionRefusedError
+
+
+async def _reach(names: Names, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a host, and once more where its name stands for another address by now."""
+    address = await names.find(host)
+    try:
+        return await asyncio.open_connection(address, port)
+    except OSError:
+        now = await names.find(host, anew=True)
+        if now == address:
+            raise
+        return await asyncio.open_connection(now, port)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bot.deploy import launch, ports, processes, public, state, trees
+from bot.deploy.remembered import heir, said
 from bot.deploy.state import Memory, Slot
 
 DRAIN = 1.0
@@ -35,31 +36,14 @@ async def recover_one(home: Path) -> list[str]:
     return lines
 
 
-def heir(memory: Memory, *, serving_up: bool, candidate_up: bool) -> Slot | None:
-    """Which revision has the public URL once nothing is under way.
-
-    The one before, unless the candidate was accepted. Nobody is cut off to give the URL to a revision that is not up:
-    where the one before has ended and the candidate had the URL, the candidate keeps it.
-    """
-    if not memory.keep:
-        return None
-    last_resort = memory.serving is not None and not serving_up and memory.act in ("switch", "rollback")
-    if candidate_up and (memory.act == "settle" or last_resort):
-        return memory.candidate
-    return memory.serving if serving_up else None
-
-
 async def converge(home: Path, memory: Memory) -> tuple[Memory, list[str]]:
     """Give the public URL to whom it belongs, stop everything else, and remember that; what was done, in words.
 
     Doing it again, or being killed in it and doing it again, comes to the same.
     """
-    chosen = heir(
-        memory,
-        serving_up=_up(memory.serving),
-        candidate_up=_up(memory.candidate),
-    )
-    lines = _said(memory, chosen)
+    serving_up, candidate_up = _up(memory.serving), _up(memory.candidate)
+    chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
+    lines = said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up, ended="stopped")
     if chosen is not None:
         public.point(home, chosen.port)
         fresh = await public.ensure(home, memory)
@@ -106,8 +90,8 @@ async def sweep(home: Path, kept: set[Path]) -> list[str]:
     """Stop what bears a mark of ours and is in no memory: a bot was killed just when it had started it."""
     strays = [mark for mark in processes.marked(home) if mark not in kept]
     await asyncio.gather(*(processes.stop(None, mark) for mark in strays))
-    for said in (home / "trees").glob(f"*{launch.FRESH}*.log"):
-        said.unlink(missing_ok=True)
+    for printed in (home / "trees").glob(f"*{launch.FRESH}*.log"):
+        printed.unlink(missing_ok=True)
     return [f"{mark.name} was left running: it is stopped" for mark in strays]
 
 
@@ -119,18 +103,3 @@ def belongings(memory: Memory) -> set[Path]:
 
 def _up(slot: Slot | None) -> bool:
     return slot is not None and processes.alive(slot.process)
-
-
-def _said(memory: Memory, chosen: Slot | None) -> list[str]:
-    """What is about to be done, in words; nothing when nothing is half-done."""
-    candidate, serving = memory.candidate, memory.serving
-    if not memory.keep:
-        up = [each.revision for each in (candidate, serving) if each is not None and _up(each)]
-        return [f"{revision} was not to be kept: it is stopped" for revision in up]
-    if candidate is None:
-        return [f"{serving.revision} is not up any more"] if serving and serving.process and chosen is None else []
-    if chosen is candidate:
-        why = "had been accepted" if memory.act == "settle" else "is all that is up"
-        return [f"{candidate.revision} {why}: it serves now"]
-    after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
-    return [f"{candidate.revision} was never accepted: it is stopped; {after}"]

@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from bot.deploy.processes import Known
+from bot.deploy.remembered import Placed, Remembered
 from bot.model import Value
 from bot.model.errors import DeployError, FormatError
 
@@ -16,18 +17,21 @@ FILE = "process.json"
 LOCK = "lock"
 PATIENCE = 0.5
 """Seconds to wait for a lock that somebody holds."""
-Act = Literal["deploy", "switch", "rollback", "settle"]
 
 
-class Slot(Value):
+class Slot(Placed):
     """One revision on this machine. `process` is None while it is only meant to be started, or once it is gone."""
 
-    revision: str
     commit: str
     repository: str
     tree: str
     port: int
     process: Known | None = None
+
+    @property
+    def was_up(self) -> bool:
+        """As `Placed.was_up`."""
+        return self.process is not None
 
     @property
     def folder(self) -> Path:
@@ -48,20 +52,11 @@ class Front(Value):
     mark: str
 
 
-class Memory(Value):
-    """All that is known of one service on this machine.
-
-    `act` is what was begun and is not ended: `deploy` (the candidate is being started and has no traffic), `switch`
-    (it is ready and has the public URL, on trial), `rollback` (the public URL goes back) or `settle` (it is accepted).
-    `retired` are revisions that are being stopped. `keep` says whether anything outlives the bot.
-    """
+class Memory(Remembered[Slot]):
+    """All that is known of one service on this machine."""
 
     keep: bool = False
     front: Front | None = None
-    serving: Slot | None = None
-    candidate: Slot | None = None
-    retired: tuple[Slot, ...] = ()
-    act: Act | None = None
 
 
 def home(folder: Path, service: str, environment: str) -> Path:

@@ -146,6 +146,15 @@ class StartsPrevious(Protocol):
         ...
 
 
+@runtime_checkable
+class MayLosePrevious(Protocol):
+    """A `Deployer` whose previous revision may end while a candidate has no users, with no platform to start it again."""
+
+    async def lost(self) -> str | None:
+        """The revision that was to serve and has ended, so that nobody does; None where it is up. `rollback` mends it."""
+        ...
+
+
 class Target(BaseModel):
     """Where a service is deployed: its fields are the YAML keys."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.github.client import Client, Denied, Missing
@@ -54,12 +55,17 @@ class Artifacts(Uploads):
         self._runs: dict[int, dict[str, Any]] = {}
         self._trusted: dict[int, bytes] = {}
 
-    def newest_trusted(self, name: str) -> tuple[bytes | None, tuple[str, ...]]:
-        """The newest artifact of that name that is to be trusted, and why newer ones were refused."""
+    def newest_trusted(self, name: str, until: str | None = None) -> tuple[bytes | None, tuple[str, ...]]:
+        """The newest artifact of that name that is to be trusted, and why newer ones were refused.
+
+        With `until`, a moment of GitHub's clock (ISO 8601), the newest that was made by then.
+        """
         refused: list[str] = []
         for offer in self.offers(name):
             if isinstance(offer, str):
                 refused.append(offer)
+                continue
+            if until is not None and not _by(offer.created, until):
                 continue
             try:
                 data, why = offer.read()
@@ -176,6 +182,14 @@ class Artifacts(Uploads):
             if answer.status_code != 200:
                 raise GitHubError(f"{what} cannot be had: its store answered {answer.status_code}")
             return answer.content
+
+
+def _by(made: str, until: str) -> bool:
+    """Whether it was made by then; what GitHub says no time of was not."""
+    try:
+        return datetime.fromisoformat(made) <= datetime.fromisoformat(until)
+    except (ValueError, TypeError):
+        return False
 
 
 def _few(refused: list[str]) -> tuple[str, ...]:

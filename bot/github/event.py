@@ -29,7 +29,8 @@ class Activity:
 
     - `prove`: deploy `commit`, and settle whatever the verdict settles.
     - `rehearse`: deploy a merge that a queue wants to make, prove it, and give the traffic back whatever the verdict.
-    - `refresh`: the same of the default branch's tip, so that there is a new baseline.
+    - `refresh`: the same of what serves, so that there is a new baseline. `commit` is the default branch's tip, which it
+      need not be: what is kept says it (`bot/stages/refreshing.py`).
     - `probe`: somebody else deployed `commit` at `url`.
     - `judge`: the stored runs of `commit` are judged again; nothing is deployed or measured. No event asks for it.
     - `talk`: somebody `said` something to the bot.
@@ -239,6 +240,7 @@ def _issue_comment(event: Mapping[str, Any]) -> Activity:
         number=_whole(issue["number"]),
         on_pull_request=bool(issue.get("pull_request")),
         url=str(comment["html_url"]),
+        at=str(comment["created_at"]),
     )
     return Activity(None, f"{said.author} wrote on #{said.number}", kind="talk", said=said)
 

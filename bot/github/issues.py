@@ -71,6 +71,15 @@ def gone(client: Client, number: int) -> str | None:
     return None
 
 
+def closed(client: Client, number: int) -> str | None:
+    """Why nobody is told that what an issue was reopened for holds again; None when they are."""
+    try:
+        issue = _issue(client, number)
+    except Missing:
+        return f"#{number} is not here any more"
+    return f"#{number} is closed by now" if issue.state == "closed" else None
+
+
 def _set_aside(issue: "Issue") -> str | None:
     """As what somebody closed it, where that was not because it is done."""
     aside = issue.state == "closed" and issue.state_reason in KEPT

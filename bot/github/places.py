@@ -28,6 +28,7 @@ class Places:
         self.turn = turn
         self.closing: tuple[int, ...] = ()
         self.lapses: dict[int, Lapse] = {}
+        self.mended: dict[int, Lapse] = {}
         self.url: str | None = None
         self.outcomes: dict[int, IssueOutcome] = {}
 
@@ -55,7 +56,7 @@ class Places:
     def _places(self) -> tuple[int | None, ...]:
         """Numbers of pull requests and issues; None is the commit itself, where nothing else is about this change."""
         own = dict.fromkeys((*self.pulls, *self.closing, *numbers_of(self.publisher.activity.issue)))
-        return (*(own or (None,)), *(each for each in self.lapses if each not in own))
+        return (*(own or (None,)), *(each for each in (*self.lapses, *self.mended) if each not in own))
 
     def _write(self, place: int | None, body: str) -> Written | None:
         sticky = self.publisher.sticky
@@ -78,20 +79,37 @@ class Places:
                 self.outcomes[number] = outcome
 
     def _note(self, place: int | None) -> str:
-        """Why an issue that nobody named now is written to; it is reopened, unless somebody did that already."""
+        """Why an issue that nobody named now is written to, and what else the verdict says of issues."""
+        if (again := self.mended.get(place or 0)) is not None:
+            return (
+                f"**Holds again:** this was reopened at {code_span(again.commit[:12])}, for what {_named(again)} showed."
+                f" At {code_span(self.publisher.sha[:12])} {_named(again)} {'holds' if _one(again) else 'hold'} again."
+                " Close it if nothing else is left to do.\n\n"
+            )
         lapse = self.lapses.get(place or 0)
         if lapse is None:
-            return ""
-        probes = ", ".join(code_span(each) for each in lapse.probes)
-        one = len(lapse.probes) == 1
+            return "".join(
+                f"**Holds again:** {_named(each)}, on which #{number} was reopened at {code_span(each.commit[:12])}."
+                " Close it if nothing else is left to do.\n\n"
+                for number, each in self.mended.items()
+            )
+        probes, one = _named(lapse), _one(lapse)
         return (
-            f"**No longer proven:** this was settled by what {code_span(lapse.proven[:12])} was shown to do, and at"
+            f"**No longer proven:** this was settled by what {code_span(lapse.commit[:12])} was shown to do, and at"
             f" {code_span(self.publisher.sha[:12])} {probes} {'is' if one else 'are'} broken or worse.\n\n"
         )
 
     def _say(self, line: str) -> None:
         if line not in self.publisher.done.lines:
             self.publisher.done.lines.append(line)
+
+
+def _named(lapse: Lapse) -> str:
+    return ", ".join(code_span(each) for each in lapse.probes)
+
+
+def _one(lapse: Lapse) -> bool:
+    return len(lapse.probes) == 1
 
 
 def _called(place: int | None) -> str:

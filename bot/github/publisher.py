@@ -88,10 +88,15 @@ class Publisher:
         return () if where is None else tuple(each for each in where.issues if each not in where.pull_requests)
 
     def publish(
-        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+        self,
+        texts: Texts,
+        close: Literal["stable", "never"],
+        lapses: Mapping[int, Lapse] | None = None,
+        mended: Mapping[int, Lapse] | None = None,
     ) -> Publication:
         """Write the comments, settle the issues, end the check, the deployment record and the status. All that can be
-        done is done. `lapses` are issues that earlier changes closed, on probes that are bad now.
+        done is done. `lapses` are issues that earlier changes closed, on probes that are bad now; `mended` those that
+        lapsed, and whose probes hold again.
 
         Raises:
             GitHubError: GitHub was out of reach for some of it.
@@ -107,7 +112,10 @@ class Publisher:
             self._give_way(before.newer, None)
         else:
             work.closing = tuple(self._closing(where))
-            work.lapses = dict(self._lapsed(lapses or {}, work.closing))
+            work.lapses = dict(self._lapsed(lapses or {}, work.closing, issues.gone))
+            work.mended = dict(self._lapsed(mended or {}, work.closing, issues.closed))
+            for number in work.mended:
+                self.done.lines.append(f"what #{number} was reopened for holds again: close it if nothing else is left")
             work.write()
             self._end_check(texts, turn)
         if self.activity.hands_over:
@@ -212,13 +220,15 @@ class Publisher:
             elif len(self.done.failed) + len(self.done.denied) == before:
                 yield number
 
-    def _lapsed(self, lapses: Mapping[int, Lapse], closing: Sequence[int]) -> Iterator[tuple[int, Lapse]]:
-        """Those that are to be reopened. What this change closes itself is settled by its verdict."""
+    def _lapsed(
+        self, lapses: Mapping[int, Lapse], closing: Sequence[int], unless: Callable[[Client, int], str | None]
+    ) -> Iterator[tuple[int, Lapse]]:
+        """Those that something is to be said of, and why not of others. What this change closes, its verdict settles."""
         for number, lapse in list(lapses.items())[-MOST_LAPSES:]:
             if number in closing:
                 continue
             before = len(self.done.failed) + len(self.done.denied)
-            why = self._try(f"issue #{number}", lambda number=number: issues.gone(self.client, number))  # type: ignore[misc]
+            why = self._try(f"issue #{number}", lambda number=number: unless(self.client, number))  # type: ignore[misc]
             if why is not None:
                 self.done.lines.append(why)
             elif len(self.done.failed) + len(self.done.denied) == before:

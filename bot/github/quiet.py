@@ -30,14 +30,18 @@ class GateAlone(Publisher):
         return ()
 
     def publish(
-        self, texts: Texts, close: Literal["stable", "never"], lapses: Mapping[int, Lapse] | None = None
+        self,
+        texts: Texts,
+        close: Literal["stable", "never"],
+        lapses: Mapping[int, Lapse] | None = None,
+        mended: Mapping[int, Lapse] | None = None,
     ) -> Publication:
         """Write the check and, last, the status. Issues are not even looked for.
 
         Raises:
             GitHubError: GitHub was out of reach for some of it.
         """
-        del close, lapses
+        del close, lapses, mended
         self.done = Publication()
         turn = self.turn or Turn(self.client.now(), 0)
         newer = self._others(turn).newer

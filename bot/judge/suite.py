@@ -117,12 +117,18 @@ class Suite:
         return rounds
 
     def settle(self, error: Errors) -> Settled:
-        """What all looks at all series show."""
+        """What all looks at all series show.
+
+        Once all together are shown to be slower, what was kept for that is spent on which of them are: the graphical
+        procedure of Bretz, Maurer, Brannath and Posch (2009).
+        """
+        together = self._together(error)
+        slower = error.slower if together is None else error.slower + error.together
         return Settled(
             error,
-            middle=self._step_down(self._middle, error.slower, error),
+            middle=self._step_down(self._middle, slower, error),
             tail=self._step_down(self._tail, error.tail, error),
-            together=self._together(error),
+            together=together,
             carried=self._carried,
         )
 

@@ -47,17 +47,24 @@ class Previous(Value):
 
 
 class Closed(Value):
-    """What an issue was closed on: the commit that was proven, when that run ended, and the probes that were the proof."""
+    """What an issue was closed on: the commit that was proven, when that run ended, and the probes that were the proof.
+
+    `lapsed` is the commit at which one of them was bad again, and the issue was reopened.
+    """
 
     commit: Name
     finished: str = Field(pattern=TIME)
     probes: tuple[Name, ...] = Field(max_length=MOST_PROBES)
+    lapsed: Name | None = None
 
 
 class Lapse(NamedTuple):
-    """Of an issue that was closed: the commit that it was closed on, and which of the probes that proved it are bad now."""
+    """Of an issue that was closed: at which commit, and which of the probes that proved it are bad now.
 
-    proven: str
+    Of one that lapsed: at which commit it was reopened, and the probes that hold again.
+    """
+
+    commit: str
     probes: tuple[str, ...]
 
 

@@ -39,13 +39,21 @@ def with_kept(contents: Contents, last: Run | None) -> Contents:
     return dataclasses.replace(contents, candidate=known, verdict=verdict)
 
 
-def accepted(contents: Contents, command: Command, said: Said) -> Accepted:
+def is_of_another_session(shown: Contents, contents: Contents) -> bool:
+    """Whether two proofs of one commit are of two measurements; what was only judged again is of one."""
+    one, other = (each.candidate.model_copy(update={"accepted": ()}) for each in (shown, contents))
+    return one.fingerprint() != other.fingerprint()
+
+
+def accepted(contents: Contents, command: Command, said: Said, shown: Contents) -> Accepted:
     """The candidate with what was accepted of it. A command that was carried out already changes nothing.
+
+    `shown` is the proof that its author can have seen: the finding is accepted as bad as it was there.
 
     Raises:
         UsageError: there is no such finding, it is not one to accept, or its day is over.
     """
-    found = _named(contents.verdict.findings, command.about)
+    found = _named(shown.verdict.findings, command.about)
     known = contents.candidate.accepted
     if any((each.finding, each.source) == (found.id, said.url) for each in known):
         return Accepted(found, contents.candidate)
@@ -65,7 +73,7 @@ def accepted(contents: Contents, command: Command, said: Said) -> Accepted:
         until=command.until,
         at=at,
         source=said.url,
-        extent=extent(found, contents.baseline),
+        extent=extent(found, shown.baseline),
     )
     return Accepted(found, contents.candidate.model_copy(update={"accepted": (*others, new)}))
 
@@ -103,6 +111,7 @@ def judged_again(
         vantage=candidate.vantage,
         workflow_run=ground.environment.run_url,
         issues=issues,
+        settles=True,
     )
     return asyncio.run(keep(request, verdict, candidate, contents.baseline, (), stored=newest))
 

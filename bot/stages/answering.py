@@ -22,11 +22,11 @@ from bot.outcome import EXIT_CODES
 from bot.proof import Contents
 from bot.safety.escape import Markdown, code_span, prose, sentence
 from bot.safety.redact import Redactor
-from bot.stages.accepting import accepted, judged_again, with_kept
-from bot.stages.ground import Ground
-from bot.stages.proving import FULL_SHA, Proof
+from bot.stages.accepting import accepted, is_of_another_session, judged_again, with_kept
+from bot.stages.ground import FULL_SHA, Ground
+from bot.stages.proving import Proof
 
-FETCHED = "fetched-proof.zip"
+FETCHED, SHOWN = "fetched-proof.zip", "shown-proof.zip"
 
 
 class Answer(NamedTuple):
@@ -104,7 +104,7 @@ class Answering:
 
     def _rerun(self, _asked: Command) -> Answer:
         ground = self._bound_ground()
-        last = ground.store().last()
+        last, _ = ground.store().last()
         newest = last.subject.commit if last else None
         if ground.commit not in (newest, self.environment.sha):
             shown = newest or self.environment.sha
@@ -122,9 +122,12 @@ class Answering:
         ground = self._bound_ground()
         contents, _ = self._proof()
         reason = ground.redactor.text(asked.reason)
-        last = ground.store().last()
+        last, unread = ground.store().last()
+        if last is None and unread:  # it might be a newer one, and would be written over
+            raise GitHubError(f"what is kept cannot be read: {'; '.join(unread[:3])}")
         contents = with_kept(contents, last)
-        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said)
+        shown = self._shown(contents)
+        finding, candidate = accepted(contents, dataclasses.replace(asked, reason=reason), self.said, shown)
         newest = (last.subject.commit if last else self.environment.sha) == ground.commit
         newest = newest and (last is None or last.finished <= candidate.finished)
         again = copy.copy(ground)
@@ -137,12 +140,13 @@ class Answering:
         if code == EXIT_CODES[outcome.verdict.verdict]:
             code = STABLE  # what was asked for was done, whatever the verdict is
         until = f" until {asked.until}" if asked.until else ""
+        as_of = "is now" if shown is contents else "was when that was written: it was measured again since"
         was, now_is = (
             f"**{prose(contents.verdict.verdict)}**",
             f"**{prose(outcome.verdict.verdict)}**",
         )
         words = [
-            f"{code_span(finding.id)} is accepted{until}, as bad as it is now.",
+            f"{code_span(finding.id)} is accepted{until}, as bad as it {as_of}.",
             f"The verdict on {code_span(ground.commit[:12])} was {was} and is {now_is}. {_why(outcome.verdict)}",
         ]
         if _rolled_back(candidate):
@@ -226,9 +230,11 @@ class Answering:
             found = Bound(why="which pull request closes this issue cannot be seen")
         if found.commit is not None:
             return found
-        last = self._anywhere().store().last()
+        last, unread = self._anywhere().store().last()
         if last is not None and last.subject.commit is not None and FULL_SHA.fullmatch(last.subject.commit):
             return Bound(last.subject.commit)
+        if unread:
+            return Bound(why=f"{found.why}, and what is kept cannot be read: {'; '.join(unread[:3])}")
         return Bound(why=f"{found.why}, and there is no kept run: nothing has been proven here yet")
 
     def _proof(self) -> tuple[Contents, str]:
@@ -250,6 +256,24 @@ class Answering:
         ):
             raise UsageError(f"the proof is of another commit, service or environment than {ground.commit[:12]}")
         return contents, digest(path.read_bytes())
+
+    def _shown(self, contents: Contents) -> Contents:
+        """The proof that the comment's author can have seen: the newest from before it was written.
+
+        Raises:
+            StabilityProofError: there is none, or none that can be trusted.
+        """
+        ground = self._bound_ground()
+        assert ground.artifacts is not None
+        data, _ = ground.artifacts.newest_trusted(ground.proof_name(), until=self.said.at)
+        if data is None:
+            raise UsageError(
+                f"{ground.commit[:12]} was proven since, and no proof of it is from before this comment: look at the"
+                " verdict that is there now, and say it again"
+            )
+        (ground.out / SHOWN).write_bytes(data)
+        shown = proof.opened(ground.out / SHOWN)
+        return shown if is_of_another_session(shown, contents) else contents
 
     def _fetch(self, ground: Ground) -> None:
         assert ground.artifacts is not None

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bot import report, spec
-from bot.baseline.artifact import ArtifactStore
+from bot.baseline.artifact import ArtifactStore, called
 from bot.baseline.branch import BranchStore
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.shelf import Shelf
@@ -25,6 +25,7 @@ from bot.spec import Spec
 from bot.stages.kinds import aimed
 from bot.stages.saying import say, say_raw
 
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GITHUBS_OWN = re.compile(r"https://(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGNORECASE)
 """GitHub.com, and GitHub Enterprise Cloud with data residency: both have artifacts (@actions/artifact, isGhes)."""
@@ -133,7 +134,7 @@ class Ground:
 
     def proof_name(self) -> str:
         """The artifact that this commit's proof is uploaded as."""
-        return f"stability-proof-{self.spec.service}-{self.spec.environment}-{self.commit[:12]}"
+        return f"stability-proof-{called(self.spec.service, self.spec.environment)}-{self.commit[:12]}"
 
     def _spec(self) -> Spec:
         loaded = aimed(

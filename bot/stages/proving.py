@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from bot import pipeline, report
-from bot.baseline.telling import lapses
+from bot.baseline.telling import lapses, mended
 from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
@@ -15,11 +15,10 @@ from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
-from bot.stages.ground import Ground
-from bot.stages.kinds import ReadOnly, labelled, noted
+from bot.stages.ground import FULL_SHA, Ground
+from bot.stages.kinds import keeping, labelled, noted
+from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
-
-FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
@@ -29,7 +28,8 @@ def prepared(environment: Environment, asked: Activity, commit: str) -> "Proof":
         StabilityProofError: the spec, the commit or the token is not what it should be. Nothing was done yet.
     """
     home = Path(environment.inputs.get("working-directory", "."))
-    return Proof(Ground(environment, asked, _full(home, commit)))
+    ground = Ground(environment, asked, _full(home, commit))
+    return Proof(upon_what_serves(ground) if asked.kind == "refresh" else ground)
 
 
 class Proof:
@@ -72,18 +72,25 @@ class Proof:
         return code
 
     def tell(self, outcome: Outcome) -> int:
-        """Publish, and leave outputs, summary and proof; GitHub out of reach is exit code 4, and loses nothing."""
+        """Publish, and leave outputs, summary and proof.
+
+        GitHub out of reach is exit code 4, as is a deploy platform that refused; both lose nothing.
+        """
         verdict = outcome.verdict
         say(report.text(verdict))
         summary = report.summary(verdict, self.ground.links())
         commands.summarise(self.environment.summary, noted(summary, self.ground.asked))
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
+        if outcome.refused is not None:
+            say_raw(commands.error(f"{self.ground.redactor.text(outcome.refused)}; the verdict says how far it came"))
         if self.publisher:
             try:
                 # what was seen is not new where it is judged again: issues were reopened then, and may be closed since
                 judges = self.ground.asked.kind == "judge"
-                lapsed = {} if judges else lapses(outcome.candidate.closed, verdict)
-                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed)
+                closed = outcome.candidate.closed
+                lapsed = {} if judges else lapses(closed, verdict)
+                again = mended(closed, verdict)
+                publication = self.publisher.publish(self._texts(outcome), self.spec.issue.close, lapsed, again)
             except GitHubError as error:
                 say_raw(commands.error(f"{error}; the verdict, {verdict.verdict}, is in {outcome.folder}"))
                 code, publication = NO_WORK, self.publisher.done
@@ -156,10 +163,11 @@ class Proof:
             repository=self.ground.home,
             out=self.ground.out,
             state=self.ground.out / "state",
-            store=store if asked.keeps_baseline else ReadOnly(store),
+            store=keeping(store, asked),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
             issues=self.publisher.closes if self.publisher and asked.writes_issues else tuple,
+            settles=self.publisher is not None and asked.writes_issues,
             hands_over=asked.hands_over,
             learned=masked,
         )

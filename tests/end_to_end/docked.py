@@ -73,6 +73,10 @@ class Dock:
         """Remove all that is marked, and what was built."""
         if listed := [each["Id"] for each in self.containers()]:
             docker("rm", "-f", "-v", *listed)
+        mark = f"label=dev.stability-proof.service={self.owner}"
+        while nets := docker("network", "ls", "-q", "--filter", mark).split():
+            # a container that was removed just now may be on it for a moment still
+            subprocess.run(["docker", "network", "rm", *nets], capture_output=True, check=False)
         built = docker("images", "-q", f"stability-proof-{self.owner.replace('@', '-')}-image").split()
         if built:
             docker("rmi", "-f", *set(built))

@@ -57,6 +57,8 @@ def test_git_reads_a_workspace_that_belongs_to_somebody_else(runner: Runner) -> 
 
 
 def test_a_server_on_the_runner_is_reached_by_the_bridge_and_not_by_localhost(runner: Runner) -> None:
+    """Trap 8: in the container `localhost` is the container."""
+
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -82,6 +84,7 @@ def test_a_server_on_the_runner_is_reached_by_the_bridge_and_not_by_localhost(ru
 
 
 def test_a_cancelled_job_interrupts_the_step_and_a_killed_one_leaves_its_state(runner: Runner) -> None:
+    """Trap 9: a first process without a handler ignores SIGTERM, and ten seconds are all that there is."""
     program = (
         "import os, pathlib, time\n"
         "pathlib.Path(os.environ['GITHUB_STATE']).write_text('deployed=yes\\n')\n"

@@ -86,6 +86,7 @@ def test_a_maintainers_comment_is_answered_in_the_container(runner: Runner, stag
 def test_a_cancelled_job_leaves_nothing_open_and_the_revision_before_in_its_place(
     runner: Runner, stage: Stage, tmp_path: Path
 ) -> None:
+    """Trap 9: what a cancelled job left open is closed by the step after it."""
     assert in_container(runner, stage, stage.pushed(tmp_path / "1"))[1]["verdict"] == "first run"
     silent = stage.shop.commit(shops.SILENT)
     stage.world.push(silent)

@@ -55,7 +55,7 @@ class Harbour:
     def front(self) -> str:
         """Where users come to."""
         name = "stability-proof-chat-staging-front"
-        address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
+        address = docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name)
         return f"http://{address}:8080"  # the front's own port
 
 

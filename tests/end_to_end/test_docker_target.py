@@ -1,21 +1,22 @@
 """The target `docker`, on a real engine."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.deploy.docker import containers, engine
+from bot.deploy.docker import containers, engine, images
 from bot.deploy.docker.recovery import recover_one
 from bot.deploy.docker.target import DockerTarget
-from bot.deploy.target import DeployContext
+from bot.deploy.target import DeployContext, MayLosePrevious
 from bot.model.errors import DeployError
 from bot.recovering import NOTHING, recover
 from bot.safety.redact import Redactor
 from tests.end_to_end.docked import BASE, DOCKERFILE, Dock, asked, docker, gone
-from tests.finding import pick
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(120)]
 
@@ -37,6 +38,10 @@ class Pier:
     def named(self, commit: str) -> str:
         return f"{self.service}-{commit[:7]}"
 
+    def container(self, commit: str) -> dict[str, Any]:
+        """The container of a revision, as the engine has it."""
+        return next(each for each in self.dock.containers() if self.named(commit) in each["Name"])
+
     async def accepted(self, commit: str, **keys: Any) -> str:
         """Deploy a revision and accept it; the public address."""
         async with self.target(**keys).open(self.context) as deployer:
@@ -45,6 +50,15 @@ class Pier:
             await deployer.promote(100)
             await deployer.settle()
             return deployed.public_url
+
+
+async def answers(public: str, revision: str) -> None:
+    """Wait until users reach this revision; the test's own time is the limit."""
+    while True:
+        with suppress(OSError):
+            if asked(public)[0] == revision:
+                return
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -96,7 +110,7 @@ async def test_a_rollback_starts_a_previous_revision_that_has_ended(pier: Pier) 
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
+        old = pier.container(first)
         docker("kill", old["Id"])
         restored = await deployer.rollback()
         assert restored is not None
@@ -105,30 +119,48 @@ async def test_a_rollback_starts_a_previous_revision_that_has_ended(pier: Pier) 
     assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
 
 
+HEALTH = "HEALTHCHECK --interval=1s --retries=1 CMD"
+
+
 @pytest.mark.parametrize(
     ("dockerfile", "said"),
     [
-        (f"FROM {BASE}\nRUN echo no room left; exit 3\n", "its image cannot be built"),
+        (f"FROM {BASE}\nRUN echo no room left for s3cret-word; exit 3\n", "its image cannot be built"),
         (f'FROM {BASE}\nCMD ["python3", "-c", "raise SystemExit(\'no s3cret-word\')"]\n', "it never became ready"),
-        (f'FROM {BASE}\nCMD ["/no/such/program"]\n', "No such file or directory"),
-        (
-            DOCKERFILE + "HEALTHCHECK --interval=1s --retries=1 CMD exit 1\n",
-            "unhealthy",
-        ),
+        (f'FROM {BASE}\nCMD ["/no/such/s3cret-word"]\n', "no such file or directory"),
+        (f"{DOCKERFILE}{HEALTH} echo no s3cret-word; exit 1\n", "unhealthy: no"),
     ],
     ids=["build", "crash", "command", "health"],
 )
-async def test_a_candidate_that_does_not_come_up_is_evidence(pier: Pier, dockerfile: str, said: str) -> None:
+async def test_a_candidate_that_does_not_come_up_is_evidence_without_secrets(
+    pier: Pier, dockerfile: str, said: str
+) -> None:
     first = pier.dock.commit("apples")
     public = await pier.accepted(first)
     second = pier.dock.commit("pears", dockerfile)
     async with pier.target(within="8s").open(pier.context) as deployer:
         deployed = await deployer.deploy(second)
-        assert deployed.observation.state == "broken"
-        assert said in (deployed.observation.reason or "")
-        assert all(b"s3cret" not in data for data, _ in deployed.evidence.values())
+    assert deployed.observation.state == "broken"
+    reason = deployed.observation.reason or ""
+    assert said in reason.lower()
+    assert "[redacted]" in reason
+    assert "s3cret" not in deployed.observation.model_dump_json()
+    assert all(b"s3cret" not in data for data, _ in deployed.evidence.values())
     assert asked(public)[0] == pier.named(first)
     assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
+
+
+async def test_what_a_previous_revision_says_of_its_health_is_without_secrets(pier: Pier) -> None:
+    first = pier.dock.commit("apples", f"{DOCKERFILE}{HEALTH} test ! -e /ill || {{ echo no s3cret-word; exit 1; }}\n")
+    await pier.accepted(first)
+    docker("exec", pier.container(first)["Id"], "touch", "/ill")
+    while pier.container(first)["State"]["Health"]["Status"] != "unhealthy":
+        await asyncio.sleep(0.1)
+    async with pier.target().open(pier.context) as deployer:
+        for seen in (await deployer.previous(None), await deployer.rollback()):
+            assert seen is not None
+            assert seen.observation.reason == f"{pier.named(first)} is not ready: unhealthy: no [redacted]"
+            assert "s3cret" not in seen.observation.model_dump_json()
 
 
 async def test_a_killed_bot_is_made_good_by_the_next_one_from_what_the_engine_holds(pier: Pier, tmp_path: Path) -> None:
@@ -188,6 +220,7 @@ async def test_what_is_not_to_be_kept_leaves_nothing(pier: Pier) -> None:
     public = await pier.accepted(pier.dock.commit("apples"), keep=False)
     assert gone(public)
     assert pier.dock.containers() == []
+    assert docker("network", "ls", "-q", "--filter", f"label=dev.stability-proof.service={pier.dock.owner}") == ""
 
 
 async def test_a_container_that_nobody_remembers_is_swept_away(pier: Pier) -> None:
@@ -216,8 +249,8 @@ async def test_a_log_is_what_the_candidate_printed_without_secrets(pier: Pier) -
     async with pier.target().open(pier.context) as deployer:
         deployed = await deployer.deploy(pier.dock.commit("apples"))
         asked(deployed.subject.url, "/a-page")
-        printed = await deployer.logs(0.0)
-    assert b"request /a-page" in printed
+        while b"request /a-page" not in (printed := await deployer.logs(0.0)):  # the engine writes it down in its time
+            await asyncio.sleep(0.05)
     assert b"the shop opens" in printed
     assert b"s3cret" not in printed
 
@@ -255,6 +288,52 @@ async def test_a_port_of_this_machine_is_the_users_address(pier: Pier) -> None:
     commit = pier.dock.commit("apples")
     await pier.accepted(commit, publish=port)
     assert asked(f"http://127.0.0.1:{port}")[0] == pier.named(commit)
+
+
+HEREDOC = "RUN <<END\necho heard > /heard\nEND\nCOPY <<END /written\nwritten\nEND\nRUN cat /heard /written\n"
+"""What the frontend in Docker 20.10 does not understand yet."""
+
+
+async def test_a_dockerfile_of_today_is_built(pier: Pier) -> None:
+    old = int(docker("version", "-f", "{{.Server.Version}}").partition(".")[0]) < 23
+    mounted = (
+        "RUN --mount=type=cache,target=/cache touch /cache/kept && ls /cache\nCOPY --chmod=444 Dockerfile /shop.txt\n"
+    )
+    dockerfile = DOCKERFILE.replace("EXPOSE 8080\n", mounted + ("" if old else HEREDOC))
+    commit = pier.dock.commit("apples", dockerfile)
+    public = await pier.accepted(commit)
+    assert asked(public)[0] == pier.named(commit)
+    async with pier.target().open(pier.context) as deployer:
+        failing = await deployer.deploy(
+            pier.dock.commit("pears", f"{dockerfile}RUN echo no room for s3cret-word; exit 3\n")
+        )
+        assert "exit code: 3" in (failing.observation.reason or "")
+        ((printed, _),) = failing.evidence.values()
+        assert b"RUN --mount=type=cache" in printed
+        assert b"no room for [redacted]" in printed
+
+
+async def test_an_engine_that_has_buildkit_turned_off_builds_as_it_did(pier: Pier) -> None:
+    words = {
+        "context": ".",
+        "named": "Dockerfile",
+        "tag": f"stability-proof-{pier.service}-test-image:old",
+        "seconds": 60.0,
+    }
+    async with engine.opened() as connection:
+        connection.buildkit = False
+        image = await images.build(connection, pier.dock.folder, pier.dock.commit("apples"), **words)  # type: ignore[arg-type]
+        assert (await images.digest(connection, image))[0] == image
+        needs = pier.dock.commit("pears", f"FROM {BASE}\nRUN --mount=type=cache,target=/c true\n")
+        with pytest.raises(images.Unbuildable, match="BuildKit"):
+            await images.build(connection, pier.dock.folder, needs, **words)  # type: ignore[arg-type]
+
+
+async def test_a_base_image_that_cannot_be_had_is_said(pier: Pier) -> None:
+    commit = pier.dock.commit("apples", "FROM registry.invalid/none:1\n")
+    async with pier.target().open(pier.context) as deployer:
+        deployed = await deployer.deploy(commit)
+    assert "the image registry.invalid/none:1 cannot be pulled" in (deployed.observation.reason or "")
 
 
 async def test_an_image_that_is_given_is_taken_as_it_is(pier: Pier) -> None:
@@ -299,7 +378,7 @@ async def test_a_candidate_that_has_ended_gets_no_users_and_is_not_accepted(pier
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        candidate = pick(pier.dock.containers(), lambda each: pier.named(second) in each["Name"])
+        candidate = pier.container(second)
         docker("kill", candidate["Id"])
         with pytest.raises(DeployError, match="so it is given no users"):
             await deployer.promote(100)
@@ -314,24 +393,60 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
     public = await pier.accepted(first)
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
-        old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
+        old = pier.container(first)
         docker("kill", old["Id"])
         await deployer.promote(50)
         assert {asked(public)[0] for _ in range(6)} == {pier.named(first), pier.named(second)}
 
 
-async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier: Pier, tmp_path: Path) -> None:
-    public = await pier.accepted(first := pier.dock.commit("apples"))
-    old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
-    docker("stop", "-t", "1", old["Id"])
-    other = docker("run", "-d", "--label", f"dev.stability-proof.other={pier.dock.owner}", BASE, "sleep", "60")
+@pytest.mark.parametrize("named", [False, True], ids=["default network", "a network"])
+async def test_users_reach_a_revision_that_the_engine_gave_another_address(pier: Pier, named: bool) -> None:
+    net = f"{pier.service}-net" if named else "bridge"
+    if named:
+        docker("network", "create", net)
+    other = None
     try:
-        docker("start", old["Id"])  # as after a restart of the engine, in whose order addresses are given
-        before = old["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
-        now = docker("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", old["Id"])
-        assert now != before
-        async with engine.opened() as connection:
-            await recover_one(connection, pier.dock.owner)
+        public = await pier.accepted(first := pier.dock.commit("apples"), network=net if named else None)
         assert asked(public)[0] == pier.named(first)
+        old = pier.container(first)
+        docker("stop", "-t", "1", old["Id"])
+        other = docker("run", "-d", "--network", net, BASE, "sleep", "60")
+        docker("start", old["Id"])  # as after a restart of the engine, in whose order addresses are given
+        now = pier.container(first)["NetworkSettings"]["Networks"][net]["IPAddress"]
+        assert now != old["NetworkSettings"]["Networks"][net]["IPAddress"]
+        await answers(public, pier.named(first))  # nobody has told the front
     finally:
-        docker("rm", "-f", other)
+        pier.dock.close()
+        if other is not None:
+            docker("rm", "-f", other)
+        if named:
+            docker("network", "rm", net)
+
+
+@pytest.mark.parametrize("how", [("kill",), ("rm", "-f")], ids=["ended", "removed"])
+async def test_a_previous_revision_that_has_ended_meanwhile_serves_again(pier: Pier, how: tuple[str, ...]) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    async with pier.target().open(pier.context) as deployer:
+        await deployer.deploy(second)
+        assert isinstance(deployer, MayLosePrevious)
+        assert await deployer.lost() is None
+        docker(*how, pier.container(first)["Id"])
+        assert await deployer.lost() == pier.named(first)
+    assert asked(public)[0] == pier.named(first)
+    assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}
+
+
+async def test_recover_starts_a_previous_revision_again_that_has_ended(pier: Pier) -> None:
+    first, second = pier.dock.commit("apples"), pier.dock.commit("pears")
+    public = await pier.accepted(first)
+    killed = pier.target().open(pier.context)
+    await (await killed.__aenter__()).deploy(second)
+    old = pier.container(first)["Id"]
+    docker("kill", old)
+    async with engine.opened() as connection:
+        lines = await recover_one(connection, pier.dock.owner)
+    assert f"{pier.named(first)} was not up any more: it is started again" in lines
+    await answers(public, pier.named(first))
+    assert pier.container(first)["Id"] == old  # its own container, with what it wrote there
+    assert pier.dock.running() == {pier.named(first): "revision", "front": "front"}

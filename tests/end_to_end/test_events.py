@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+from bot.model import Run
 from tests import events
 from tests.end_to_end import shop as shops
 from tests.end_to_end.shop import Shop
@@ -30,6 +31,7 @@ def test_a_rehearsal_and_a_refresh_give_the_traffic_back(github: StandIn, tmp_pa
 
         assert (rehearsed.returncode, outputs(group)["verdict"]) == (0, "stable"), rehearsed.stdout
         assert shop.serving() == f"shop-{first[:7]}"
+        world.push(second)  # it is merged, and not deployed yet: users have the first
         timer = runner_environment(github, events.load("schedule", github, world), tmp_path / "3")
         failures: list[str] = []
         ended = threading.Event()
@@ -50,5 +52,8 @@ def test_a_rehearsal_and_a_refresh_give_the_traffic_back(github: StandIn, tmp_pa
         assert (refreshed.returncode, outputs(timer)["verdict"]) == (0, "stable"), refreshed.stdout
         assert shop.serving() == f"shop-{first[:7]}"
         assert failures == []
+        assert (world.statuses[-1].sha, world.statuses[-1].state) == (first, "success")
+        kept = max((each for each in world.artifacts.values() if each.name.endswith("-last-good")), key=lambda a: a.id)
+        assert Run.from_json(world.content(kept)["run.json"]).subject.commit == first
     finally:
         shop.close()

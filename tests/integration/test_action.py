@@ -112,6 +112,7 @@ def test_what_a_service_says_commands_nothing(github: StandIn, home: Repository,
 def test_no_secret_reaches_github_the_runner_or_a_file(
     github: StandIn, home: Repository, url: str, tmp_path: Path
 ) -> None:
+    """Trap 6: the runner masks its log, and nothing that is written through the API."""
     secret = 'pass "w/rd" of-ana'
     spec = SPEC.format(url=url, status=200).replace(
         "health: {",

@@ -108,6 +108,7 @@ def test_a_run_is_compared_with_the_one_before(
 def test_a_fork_that_names_its_branch_main_gets_nothing(
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
+    """Trap 10: the list of artifacts mixes those of forks with ours."""
     first = good_run(artifacts(github, home), home)
     ours = pick(home.artifacts.values(), lambda each: each.name == NAME)
     github.repository("mallory/shop", fork_of="example/shop")
@@ -130,6 +131,19 @@ def test_a_hostile_artifact_of_our_own_workflow_is_a_clear_refusal_and_no_baseli
     assert deploy() == "inconclusive", "this is no first run: there is a baseline, and it cannot be had"
     assert "last-good was refused" in deploy.log
     assert deploy.job.said["exit-code"] == "3"
+
+
+def test_a_last_run_that_cannot_be_read_is_said_and_the_good_one_is_compared_with(
+    github: StandIn, home: Repository, spec: str, tmp_path: Path
+) -> None:
+    """What had been accepted and closed is not known then: whoever wonders finds the reason in the log."""
+    deploy = Deploys(github, home, tmp_path, spec, baseline=str(tmp_path / "kept"))
+    assert deploy() == "first run"
+    (tmp_path / "kept/shop/test/last/run.json").write_bytes(b"{}")
+    home.commit("the second")
+    assert deploy() == "stable", deploy.log
+    (line,) = {each for each in deploy.log.splitlines() if each.startswith("the baseline last was refused: ")}
+    assert "not a run: at subject" in line
 
 
 def test_what_a_maintainer_pinned_is_compared_with_and_the_verdict_says_who_did(

@@ -63,6 +63,7 @@ def test_a_merged_pull_request_gets_the_verdict(github: StandIn, home: Repositor
 def test_a_merge_from_a_fork_with_a_token_that_only_reads_is_on_the_jobs_page(
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
+    """Trap 1: the event `pull_request` of a fork has a token that only reads, for the merge as well."""
     github.repository("mallory/shop", fork_of="example/shop")
     number = merged(home, head_repository="mallory/shop")
     event = events.load("pull_request_merged", github, home, number=number)

@@ -1,5 +1,6 @@
 """Which store the input `baseline` means, on GitHub and where there is no artifact service."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,14 @@ def test_an_environment_that_is_no_name_leads_nowhere(
 ) -> None:
     with pytest.raises(UsageError, match="it is a name of letters"):
         ground(github, home, tmp_path, {}, environment=environment, baseline="kept").store()
+
+
+def test_the_proofs_of_two_targets_whose_names_join_alike_have_two_names(
+    github: StandIn, home: Repository, tmp_path: Path
+) -> None:
+    shop = ground(github, home, tmp_path / "1", {}, environment="a-test")
+    made = {shop.proof_name()}
+    shop.spec = dataclasses.replace(shop.spec, service="shop-a", environment="test")
+    made.add(shop.proof_name())
+    commit = home.branches["main"][:12]
+    assert made == {f"stability-proof-shop@a-test-{commit}", f"stability-proof-shop-a@test-{commit}"}

@@ -139,6 +139,7 @@ class Scene:
             number=event.payload["issue"]["number"],
             on_pull_request="pull_request" in event.payload["issue"],
             url=event.payload["comment"]["html_url"],
+            at=event.payload["comment"]["created_at"],
         )
         self.code = talk(self.job(event, permissions, **inputs), said)
         return comment
@@ -542,6 +543,26 @@ def test_without_any_run_an_issue_is_about_no_commit(scene: Scene) -> None:
     issue = scene.home.open_issue("Something else")
     comment = scene.say("/stability explain cart", issue.number)
     assert "nothing has been proven here yet" in scene.reply(comment)
+
+
+def test_where_what_is_kept_cannot_be_read_nobody_is_told_that_there_is_nothing(
+    broken: tuple[Scene, int], tmp_path: Path
+) -> None:
+    """Nor is anything written over it: what was accepted would be kept in the place of a newer run."""
+    scene, number = broken
+    kept = tmp_path / "kept/shop/test/last/run.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"{}")
+    issue = scene.home.open_issue("Something else")
+
+    asked = scene.say("/stability explain cart", issue.number, baseline=str(tmp_path / "kept"))
+    accepting = scene.say("/stability accept cart because it is meant", number, baseline=str(tmp_path / "kept"))
+
+    assert "what is kept cannot be read: the baseline last was refused" in scene.reply(asked)
+    assert "nothing has been proven" not in scene.reply(asked)
+    assert "what is kept cannot be read: the baseline last was refused" in scene.reply(accepting)
+    assert (reactions(accepting), scene.home.statuses[-1].state) == (["eyes", "-1"], "failure")
+    assert kept.read_bytes() == b"{}"
 
 
 def test_where_no_proof_is_stored_that_is_said(scene: Scene) -> None:

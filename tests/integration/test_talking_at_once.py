@@ -5,6 +5,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,58 @@ def test_two_who_accept_at_once_are_both_heard(broken: tuple[Scene, int], monkey
     scene.say(f"/stability accept {second} because so is this", number)
 
     assert sorted(each.finding for each in scene.kept("last").accepted) == [first, second]
+
+
+def hours(ago: int) -> str:
+    return (datetime.now(UTC) - timedelta(hours=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize(("now", "verdict"), [(b"empty", "stable"), (b"somebody else's", "unstable")])
+def test_what_was_measured_again_since_it_was_written_is_accepted_as_bad_as_it_was_then(
+    broken: tuple[Scene, int], now: bytes, verdict: str
+) -> None:
+    """Whoever accepts has seen one verdict, and no later one."""
+    scene, number = broken
+    for each in scene.home.artifacts.values():
+        each.created_at = hours(ago=2)
+    comment = scene.home.comment(number, "/stability accept cart because it is meant", login="wim")
+    comment.created_at = hours(ago=1)
+    scene.shop.answers["/cart"] = (200, now)
+    assert scene.prove() == "unstable"
+
+    scene.say("", number, comment=comment)
+
+    assert f"is **{verdict}**" in scene.reply(comment)
+    assert "is accepted, as bad as it was when that was written: it was measured again since" in scene.reply(comment)
+    assert [each.finding for each in scene.kept("last").accepted] == ["cart/body"]
+    if verdict == "unstable":
+        assert any("accepted of cart/body does not cover it" in rule for rule in scene.proof()[0].rules)
+
+
+def test_what_is_proven_again_in_the_same_comment_is_not_accepted_unseen(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    for each in scene.home.artifacts.values():
+        each.created_at = hours(ago=2)
+    asked = "/stability rerun\n/stability accept cart because it is meant"
+    comment = scene.home.comment(number, asked, login="wim")
+    comment.created_at = hours(ago=1)
+    scene.shop.answers["/cart"] = (200, b"somebody else's")
+
+    scene.say("", number, comment=comment)
+
+    assert "is **unstable**" in scene.reply(comment, 2)
+    assert scene.home.statuses[-1].state == "failure"
+
+
+def test_what_nobody_can_have_seen_is_not_accepted(broken: tuple[Scene, int]) -> None:
+    scene, number = broken
+    comment = scene.home.comment(number, "/stability accept cart because it is meant", login="wim")
+    comment.created_at = hours(ago=1)
+
+    scene.say("", number, comment=comment)
+
+    assert "no proof of it is from before this comment" in scene.reply(comment)
+    assert scene.home.statuses[-1].state == "failure"
 
 
 def test_who_accepts_next_goes_on_from_what_is_kept_where_no_proof_was_uploaded(broken: tuple[Scene, int]) -> None:

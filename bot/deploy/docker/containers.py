@@ -19,6 +19,12 @@ GRACE = 10
 """Seconds between SIGTERM and SIGKILL, as `docker stop` gives them."""
 
 
+def name_of(owner: str, what: str) -> str:
+    """A container's name: letters that Docker takes, and the same for the same service."""
+    plain = "".join(each if each.isalnum() or each in "_.-" else "-" for each in owner)
+    return f"stability-proof-{plain}-{what}"
+
+
 async def create(engine: Engine, name: str, body: Mapping[str, Any]) -> None:
     """Make a container, not started yet; one of that name that an earlier try left is replaced."""
     await engine.delete(f"/containers/{of(name)}", force="1", v="1")
@@ -28,6 +34,14 @@ async def create(engine: Engine, name: str, body: Mapping[str, Any]) -> None:
 async def start(engine: Engine, name: str) -> None:
     """Start it; one that runs is fine."""
     await engine.post(f"/containers/{of(name)}/start")
+
+
+async def started(engine: Engine, name: str) -> bool:
+    """Start it where it is still there; whether the engine could."""
+    with contextlib.suppress(DeployError):
+        await start(engine, name)
+        return True
+    return False
 
 
 async def restart_always(engine: Engine, name: str) -> None:
@@ -105,7 +119,7 @@ async def healthy(engine: Engine, name: str, seconds: float, began: float) -> tu
             return True, status
         if status == "unhealthy":
             last = (health.get("Log") or [{}])[-1]
-            return False, f"unhealthy: {str(last.get('Output', '')).strip()[:200]}"
+            return False, f"unhealthy: {str(last.get('Output', '')).strip()}"
         if time.perf_counter() - began > seconds:
             return False, status
         await asyncio.sleep(0.05)

@@ -3,37 +3,43 @@
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import JsonValue
 
 from bot.deploy import trees
 from bot.deploy.docker import containers, images, network, recovery
+from bot.deploy.docker.containers import name_of
 from bot.deploy.docker.engine import Engine
-from bot.deploy.docker.front import Front, name_of
-from bot.deploy.docker.launch import Launcher, at, url_of
-from bot.deploy.docker.memory import Memory, Slot
+from bot.deploy.docker.front import Front
+from bot.deploy.docker.launch import Launcher, url_of
+from bot.deploy.docker.memory import Memory, Slot, at
 from bot.deploy.docker.recipe import Recipe
-from bot.deploy.docker.showing import Started, asked, started
+from bot.deploy.docker.showing import asked, started
 from bot.deploy.docker.target import DockerTarget, owner
 from bot.deploy.target import Abilities, DeployContext, Deployed, Intent, Urls
+from bot.deploy.trial import Trial
 from bot.model import Observation, Subject
 from bot.model.errors import DeployError
 
+SAID = 500
+"""Characters that are kept of a reason."""
 
-class DockerDeployer:
+
+class DockerDeployer(Trial[Slot]):
     """An open target. What it does is remembered in the front's container, before it is done."""
 
     abilities = Abilities(shadow=True, splits=True, fresh=True)
+    memory: Memory
 
     def __init__(self, recipe: Recipe, context: DeployContext, engine: Engine, front: Front, memory: Memory) -> None:
+        super().__init__(context, memory)
         self.recipe = recipe
         self.target = recipe.target
-        self.context = context
         self.engine = engine
         self.front = front
-        self.memory = memory
-        self.launcher = Launcher(recipe, context, engine, front.name)
+        self.launcher = Launcher(recipe, context, engine, front)
 
     @classmethod
     async def made(cls, target: DockerTarget, context: DeployContext, engine: Engine) -> "DockerDeployer":
@@ -51,87 +57,14 @@ class DockerDeployer:
         serving = self.memory.serving.revision if self.memory.serving else None
         return Intent(self._named(await self._full(commit)), serving)
 
-    async def previous(self, commit: str | None) -> Deployed | None:
-        slot = self.memory.serving
-        if slot is not None and (slot := await self.launcher.revive(slot)) is not None:
-            await self._remember(serving=slot)
-            await self.front.share({at(slot): 100})
-            took, seen = await self.launcher.ready(slot, time.perf_counter())
-            return self._deployed(
-                slot, asked(self.target, slot.revision, self.context.redactor.text(seen), ok=took is not None)
-            )
-        commit = self.memory.serving.commit if self.memory.serving else commit
-        if commit is None:
-            await self._forget()
-            return None
-        try:
-            full = await trees.resolve(self.context.repository, commit)
-        except DeployError as error:
-            self.context.log(f"the previous revision cannot be brought up again: {error}")
-            await self._forget()
-            return None
-        found = await self._launch(full)
-        if found.took is None:
-            await self._discard()
-            await self._forget()
-        else:
-            await self._accept()
-        return self._launched(found)
-
-    async def deploy(self, commit: str | None) -> Deployed:
-        if self.memory.candidate is not None:
-            raise DeployError(f"{self.memory.candidate.revision} is on trial already; accept it or roll it back first")
-        found = await self._launch(await self._full(commit))
-        if found.took is None:
-            await self._discard()
-        return self._launched(found)
-
     async def urls(self) -> Urls:
         candidate, previous = (url_of(each) for each in (self.memory.candidate, self.memory.serving))
         return Urls(self.front.url, candidate, previous)
 
     async def traffic(self) -> dict[str, int]:
         slots = [each for each in (self.memory.candidate, self.memory.serving) if each is not None and each.address]
-        named = {each.address: each.revision for each in slots}
+        named = {at(each): each.revision for each in slots}
         return {named.get(address, address): share for address, share in (await self.front.shares()).items()}
-
-    async def promote(self, percent: int) -> None:
-        candidate, previous = self.memory.candidate, self.memory.serving
-        if candidate is None:
-            raise DeployError("there is no candidate on trial that could be given traffic; deploy one first")
-        if percent and not await containers.runs(self.engine, candidate.container):
-            raise DeployError(f"{candidate.revision} has ended, so it is given no users: see what it printed last")
-        if previous is not None and not await containers.runs(self.engine, previous.container):
-            previous = await self._again(previous) if percent < 100 else None
-        if previous is None and percent < 100:
-            raise DeployError(f"no revision is up to have the other {100 - percent} % of the traffic")
-        if percent:
-            await self._remember(act="switch")
-        rest = {at(previous): 100 - percent} if previous else {}
-        await self.front.share({at(candidate): percent} | rest)
-        if not percent:
-            await self._remember(act="deploy")
-
-    async def rollback(self) -> Deployed | None:
-        slot = self.memory.serving
-        if slot is None:
-            if self.memory.act in ("switch", "rollback"):
-                self.context.log("there is no previous revision to give the traffic back to: the candidate keeps it")
-                await self.settle()
-            return None
-        if self.memory.candidate is not None:
-            await self._remember(act="rollback")
-        revived = await self._again(slot)
-        if revived is None:
-            raise DeployError(
-                f"{slot.revision} is not up any more, and its image is gone; the candidate keeps the traffic"
-            )
-        await self.front.share({at(revived): 100})
-        took, seen = await self.launcher.ready(revived, time.perf_counter())
-        await self._discard()
-        return self._deployed(
-            revived, asked(self.target, revived.revision, self.context.redactor.text(seen), ok=took is not None)
-        )
 
     async def describe(self) -> dict[str, JsonValue]:
         slot = self.memory.candidate or self.memory.serving
@@ -164,37 +97,30 @@ class DockerDeployer:
         """As `fresh_start`, of the previous revision."""
         return await self.launcher.fresh(self.memory.serving)
 
-    async def settle(self) -> None:
-        candidate = self.memory.candidate
-        if self.memory.act in ("switch", "rollback"):  # one that never had traffic gets it from nobody
-            if candidate is not None and not await containers.runs(self.engine, candidate.container):
-                raise DeployError(f"{candidate.revision} has ended, so it is not accepted: see what it printed last")
-            await self._remember(act="settle")
-            await self._accept()
-
     async def cleanup(self) -> list[str]:
         return []
 
-    async def close(self) -> None:
-        """Leave nothing half-done: the previous revision has the traffic unless the candidate was accepted."""
-        on_trial = self.memory.candidate is not None
-        self.memory, lines = await recovery.converge(self.front, self.memory)
-        for line in lines if on_trial else ():
-            self.context.log(line)
+    async def _up(self, slot: Slot) -> bool:
+        return await containers.runs(self.engine, slot.container)
 
-    async def _again(self, slot: Slot) -> Slot | None:
-        """The revision before, up; one that had ended is waited for until it is ready, since users come to it then."""
-        up = await containers.runs(self.engine, slot.container)
-        revived = await self.launcher.revive(slot)
-        if revived is not None:
-            await self._remember(serving=revived)
-            if not up:
-                await self.launcher.ready(revived, time.perf_counter())
-        return revived
+    async def _still(self, slot: Slot) -> Slot | None:
+        try:
+            found = await self.launcher.revive(slot)
+        except DeployError as error:
+            self.context.log(f"{slot.revision} does not come up again: {self._said(str(error))}")
+            return None
+        await self._remember(serving=found)
+        return found
 
-    async def _forget(self) -> None:
-        """The revision before does not come up: there is none to go back to. What is left of it is swept."""
-        await self._remember(serving=None)
+    async def _bring_up(self, slot: Slot) -> Slot:
+        up = await self._up(slot)
+        try:
+            found = await self.launcher.revive(slot)
+        except DeployError as error:
+            raise DeployError(self._said(str(error))) from None
+        if not up:  # users come to it then
+            await self.launcher.ready(found, time.perf_counter())
+        return found
 
     async def _full(self, commit: str | None) -> str | None:
         """The commit's SHA. An image that is given needs no repository to know it."""
@@ -205,8 +131,7 @@ class DockerDeployer:
     def _named(self, commit: str | None) -> str:
         return f"{self.context.service}-{commit[:7]}" if commit else self.context.service
 
-    async def _launch(self, commit: str | None) -> Started:
-        """Bring a revision up in the candidate's place."""
+    async def _launch(self, commit: str | None) -> Deployed:
         revision = self._named(commit)
         container = name_of(self.front.owner, f"{revision}-{secrets.token_hex(3)}")
         slot = Slot(revision=revision, container=container, image="", commit=commit)
@@ -215,39 +140,36 @@ class DockerDeployer:
         async def save(known: Slot) -> None:
             await self._remember(candidate=known)
 
-        return await self.launcher.launch(slot, save)
+        found = await self.launcher.launch(slot, save)
+        reason = None if found.reason is None else self._said(found.reason)
+        observation, evidence = started(self.target, replace(found, reason=reason))
+        return replace(self._deployed(found.slot, observation), evidence=evidence)
 
-    async def _accept(self) -> None:
-        """The candidate becomes the revision that serves; the one before is removed."""
-        candidate, old = self.memory.candidate, self.memory.serving
-        assert candidate is not None
-        await self.front.share({at(candidate): 100})
+    async def _asked(self, slot: Slot) -> Deployed:
+        took, seen = await self.launcher.ready(slot, time.perf_counter())
+        return self._deployed(slot, asked(self.target, slot.revision, self._said(seen), ok=took is not None))
+
+    async def _share(self, shares: Mapping[Slot, int]) -> None:
+        await self.front.share({at(slot): percent for slot, percent in shares.items()})
+
+    async def _accepted(self, slot: Slot) -> None:
         if self.target.keep:  # not before: one that crashes on trial must not look as if it had not
-            await containers.restart_always(self.engine, candidate.container)
-        out = (*self.memory.retired, old) if old else self.memory.retired
-        await self._remember(serving=candidate, candidate=None, act=None, retired=out)
-        await self._remove_retired()
+            await containers.restart_always(self.engine, slot.container)
 
-    async def _discard(self) -> None:
-        """Whoever is in the candidate's place is removed."""
-        slot = self.memory.candidate
-        out = (*self.memory.retired, slot) if slot else self.memory.retired
-        await self._remember(candidate=None, act=None, retired=out)
-        await self._remove_retired()
+    async def _end(self, slots: tuple[Slot, ...]) -> None:
+        await recovery.remove(self.engine, slots)
 
-    async def _remove_retired(self) -> None:
-        await recovery.remove(self.engine, self.memory.retired)
-        await self._remember(retired=())
+    async def _converge(self) -> list[str]:
+        self.memory, lines = await recovery.converge(self.front, self.memory)
+        return lines
 
     async def _remember(self, **changed: object) -> None:
         self.memory = self.memory.model_copy(update=changed)
         await self.front.remember(self.memory)
 
-    def _launched(self, found: Started) -> Deployed:
-        # what a build or a health check printed is the service's own word, and may hold anything
-        reason = None if found.reason is None else self.context.redactor.text(found.reason)
-        observation, evidence = started(self.target, replace(found, reason=reason))
-        return replace(self._deployed(found.slot, observation), evidence=evidence)
+    def _said(self, text: str) -> str:
+        """What a build or a health check printed: the service's own word, which may hold anything."""
+        return self.context.redactor.text(text)[:SAID]  # in this order: half a secret is not known for one
 
     def _deployed(self, slot: Slot, observation: Observation) -> Deployed:
         subject = Subject(

@@ -1,6 +1,6 @@
 """Docker Engine's API over its socket: what is used of it, with what it refuses as one message.
 
-Source: docs.docker.com, Engine API v1.41, the version that Docker 20.10 has and every later one still speaks.
+Source: docs.docker.com, Engine API v1.41, which Docker 20.10 speaks, and v1.44, the oldest that Docker 29.0 still does.
 """
 
 import json
@@ -15,7 +15,8 @@ from bot.model.errors import DeployError
 if TYPE_CHECKING:
     import httpx
 
-VERSION = "v1.41"
+OLD, NEW = (1, 41), (1, 44)
+"""The two versions that are spoken: the same to what is used here."""
 SOCKET = "/var/run/docker.sock"
 PATIENCE = 60.0
 """Seconds that one answer may take; building and pulling have their own."""
@@ -30,10 +31,29 @@ class Taken(DeployError):
 
 
 class Engine:
-    """An open connection to the engine."""
+    """An open connection to the engine. `buildkit` is whether it builds with BuildKit."""
 
     def __init__(self, http: "httpx.AsyncClient") -> None:
         self._http = http
+        self._version = OLD
+        self.buildkit = False
+
+    async def greet(self) -> None:
+        """Ask which version it speaks, and what it builds with.
+
+        Raises:
+            DeployError: it does not answer.
+        """
+        import httpx
+
+        try:
+            answer = await self._http.get("/_ping")
+        except httpx.HTTPError as error:
+            raise _broken(error) from None
+        if answer.status_code >= 400:
+            raise _refusal(answer, "/_ping")
+        self._version = spoken(answer.headers.get("api-version", ""))
+        self.buildkit = has_buildkit(answer.headers.get("builder-version", ""), answer.headers.get("ostype", ""))
 
     async def get(self, path: str, /, **query: str | int) -> Any:
         """What the engine answers to a question."""
@@ -78,7 +98,7 @@ class Engine:
         sent = {"content-type": "application/x-tar", **(headers or {})} if data is not None else dict(headers or {})
         try:
             async with self._http.stream(
-                "POST", f"/{VERSION}{path}", params=dict(query), content=data, headers=sent, timeout=seconds
+                "POST", f"{self._prefix}{path}", params=dict(query), content=data, headers=sent, timeout=seconds
             ) as answer:
                 if answer.status_code >= 400:
                     await answer.aread()
@@ -88,6 +108,10 @@ class Engine:
                         yield _object(line)
         except httpx.HTTPError as error:
             raise _broken(error) from None
+
+    @property
+    def _prefix(self) -> str:
+        return "/v{}.{}".format(*self._version)
 
     async def _asked(self, method: str, path: str, **more: Any) -> Any:
         answer = await self._answer(method, path, **more)
@@ -114,7 +138,7 @@ class Engine:
         headers = {"content-type": media_type} if content is not None else {}
         try:
             answer = await self._http.request(
-                method, f"/{VERSION}{path}", params=dict(query), content=content, headers=headers
+                method, f"{self._prefix}{path}", params=dict(query), content=content, headers=headers
             )
         except httpx.HTTPError as error:
             raise _broken(error) from None
@@ -139,10 +163,32 @@ async def opened() -> AsyncIterator[Engine]:
     async with socket_client(path, timeout=PATIENCE) as http:
         engine = Engine(http)
         try:
-            await engine.get("/version")
+            await engine.greet()
         except DeployError as error:
             raise DeployError(f"Docker Engine does not answer at {path}: {error}") from None
         yield engine
+
+
+def spoken(newest: str) -> tuple[int, int]:
+    """The version to speak with an engine that speaks up to this one.
+
+    >>> spoken("1.41"), spoken("1.52"), spoken("")
+    ((1, 41), (1, 44), (1, 41))
+    """
+    major, _, minor = newest.partition(".")
+    known = (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else OLD
+    return NEW if known >= NEW else OLD
+
+
+def has_buildkit(builder: str, system: str) -> bool:
+    """Whether it builds with BuildKit, from the headers `Builder-Version` and `OSType`.
+
+    One that does not say builds with either (Docker 20.10); only one whose owner has turned BuildKit off says `1`.
+
+    >>> has_buildkit("2", "linux"), has_buildkit("", "linux"), has_buildkit("1", "linux"), has_buildkit("", "")
+    (True, True, False, False)
+    """
+    return builder != "1" and system == "linux"
 
 
 def of(name: str) -> str:

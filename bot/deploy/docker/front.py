@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.deploy.docker import containers, network
-from bot.deploy.docker.containers import OWNER, ROLE
+from bot.deploy.docker.containers import OWNER, ROLE, name_of
 from bot.deploy.docker.engine import Engine, Taken, of
 from bot.deploy.docker.memory import Memory
 from bot.model.errors import DeployError, FormatError
@@ -26,7 +26,10 @@ MEMORY, FRESH, BACKEND = "memory.json", "memory.new", "backend"
 
 
 class Front:
-    """The front of one service. `port` is the one of this machine that it is published on; 0 publishes none."""
+    """The front of one service. `port` is the one of this machine that it is published on; 0 publishes none.
+
+    `names` is the network on which it finds the revisions by name.
+    """
 
     def __init__(self, engine: Engine, owner: str, network_name: str, image: str | None, port: int) -> None:
         self.engine = engine
@@ -35,6 +38,7 @@ class Front:
         self.image = image
         self.port = port
         self.name = name_of(owner, "front")
+        self.names = network.naming(network_name, owner)
         self._address = ""
 
     @property
@@ -50,6 +54,9 @@ class Front:
         """
         if await containers.look(self.engine, self.name) is None:
             await self._create()
+        await network.made(self.engine, self.names, self.owner)
+        # before it starts, so that its first look at a name finds somebody to ask
+        await network.connected(self.engine, self.name, self.names)
         await containers.start(self.engine, self.name)
         self._address = await network.joined(self.engine, self.name, self.network)
         await self._listens()
@@ -78,7 +85,7 @@ class Front:
         await self.engine.put(f"/containers/{of(self.name)}/archive", packed, path=FOLDER)
 
     async def share(self, shares: Mapping[str, int]) -> None:
-        """Share new connections out among the revisions at these addresses, in percent, from the next one on."""
+        """Share new connections out among the revisions there (`host:port`), in percent, from the next one on."""
         text = "\n".join(f"{address} {percent}" for address, percent in shares.items() if percent)
         await containers.write(self.engine, self.name, FOLDER, BACKEND, text.encode())
 
@@ -95,6 +102,7 @@ class Front:
     async def remove(self) -> None:
         """Take it away, with what it remembers."""
         await containers.remove(self.engine, self.name, grace=1)
+        await network.forget(self.engine, self.owner)
 
     async def _create(self) -> None:
         if self.image is None:
@@ -136,9 +144,3 @@ class Front:
         raise DeployError(
             f"the front {self.name} does not listen on {self._address}:{LISTENS}: {said[-300:] or 'no word'}"
         )
-
-
-def name_of(owner: str, what: str) -> str:
-    """A container's name: letters that Docker takes, and the same for the same service."""
-    plain = "".join(each if each.isalnum() or each in "_.-" else "-" for each in owner)
-    return f"stability-proof-{plain}-{what}"

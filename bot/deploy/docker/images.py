@@ -5,9 +5,11 @@ import base64
 import contextlib
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from bot.deploy import processes
+from bot.deploy import processes, trees
+from bot.deploy.docker import dockerfile
+from bot.deploy.docker.buildkit import Told
 from bot.deploy.docker.engine import Engine, Gone, of
 from bot.model.errors import DeployError
 
@@ -25,28 +27,54 @@ class Unbuildable(Exception):
 
 
 async def build(
-    engine: Engine, repository: Path, commit: str, *, context: str, dockerfile: str, tag: str, seconds: float
+    engine: Engine, repository: Path, commit: str, *, context: str, named: str, tag: str, seconds: float
 ) -> str:
-    """Build the image of a commit from what git has of it, and give what the build said.
+    """Build the image of a commit from what git has of it; the image's id.
+
+    With BuildKit, where the engine has it: the whole context is sent with the request, and no session is opened.
 
     Raises:
         DeployError: git or the engine does not do its work.
         Unbuildable: the Dockerfile fails.
     """
     archive = await _archive(repository, commit, context)
+    unpulled = await _bases(engine, repository, commit, str(PurePosixPath(context) / named), seconds)
     told: list[str] = []
+    trace, made = Told(), ""
     query = {
         "t": tag,
-        "dockerfile": dockerfile,
+        "dockerfile": named,
         "rm": "1",
         "forcerm": "1",
         "labels": json.dumps({LABEL_COMMIT: commit}),
+        "version": "2" if engine.buildkit else "1",
     }
     async for line in engine.progress("/build", seconds=seconds, data=archive, query=query):
         if "error" in line:
-            raise Unbuildable(str(line["error"]).strip()[:500], "".join(told)[-TOLD:])
-        told.append(str(line.get("stream", line.get("status", ""))))
-    return "".join(told)[-TOLD:]
+            why = [str(line["error"]).strip(), *unpulled]
+            raise Unbuildable("; ".join(why), "".join(told)[-TOLD:])
+        aux = line.get("aux")
+        if line.get("id") == "moby.buildkit.trace":
+            told.append(trace.text(aux))
+        elif isinstance(aux, dict) and isinstance(aux.get("ID"), str):
+            made = aux["ID"]
+        else:
+            told.append(str(line.get("stream", line.get("status", ""))))
+    if not made:
+        raise DeployError("Docker Engine ended the build without an image, and without a word of why")
+    return made
+
+
+async def _bases(engine: Engine, repository: Path, commit: str, file: str, seconds: float) -> list[str]:
+    """See that the images are there that a Dockerfile starts from; of those that cannot be had, why."""
+    missed = []
+    with contextlib.suppress(DeployError):  # the build itself says that there is no such file
+        for image in dockerfile.images((await trees.file(repository, commit, file)).decode(errors="replace")):
+            try:
+                await have(engine, image, pull=False, seconds=seconds)
+            except DeployError as error:
+                missed.append(str(error))
+    return missed
 
 
 async def have(engine: Engine, image: str, *, pull: bool, seconds: float) -> None:

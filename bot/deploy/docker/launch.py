@@ -9,8 +9,9 @@ from pathlib import Path
 
 from bot.deploy import ready, trees
 from bot.deploy.docker import compose, containers, images, network
+from bot.deploy.docker.containers import name_of
 from bot.deploy.docker.engine import Engine
-from bot.deploy.docker.front import name_of
+from bot.deploy.docker.front import Front
 from bot.deploy.docker.images import Unbuildable
 from bot.deploy.docker.memory import Slot
 from bot.deploy.docker.recipe import Recipe
@@ -25,12 +26,12 @@ Save = Callable[[Slot], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Launcher:
-    """Brings revisions up. `front` is the name of the container that has to reach them."""
+    """Brings revisions up. `front` is what has to reach them."""
 
     recipe: Recipe
     context: DeployContext
     engine: Engine
-    front: str
+    front: Front
 
     async def launch(self, slot: Slot, save: Save) -> Started:
         """Bring a revision up; `save` is told of all that becomes known of it, before the next act."""
@@ -43,7 +44,7 @@ class Launcher:
 
     async def ready(self, slot: Slot, began: float) -> tuple[float | None, str]:
         """Wait for the path that says so, and for the image's own health check: milliseconds, and what was seen last."""
-        host, _, port = at(slot).rpartition(":")
+        host, _, port = (slot.address or "").rpartition(":")
         ended = asyncio.Event()
 
         async def watched() -> None:
@@ -63,23 +64,24 @@ class Launcher:
         fine, said = await containers.healthy(self.engine, slot.container, self.recipe.target.within, began)
         return (took, seen) if fine else (None, said)
 
-    async def revive(self, slot: Slot) -> Slot | None:
-        """The slot, up: as it is, started again, or made again from its image; None where that is gone."""
+    async def revive(self, slot: Slot) -> Slot:
+        """The slot, up: as it is, started again, or made again from its image.
+
+        Raises:
+            DeployError: it does not come up; the message may hold what it printed.
+        """
         seen = await containers.look(self.engine, slot.container)
-        try:
-            if seen is None:
-                self.context.log(f"{slot.revision} is not there any more: it is made again from its image")
-                fresh = slot.model_copy(update={"address": None})
-                found = await self._run(fresh, await self._recipe(slot), "revision")
-                return found.slot if found.took is not None else None
-            if not (seen.get("State") or {}).get("Running"):
-                self.context.log(f"{slot.revision} is not up any more: it is started again")
-                await containers.start(self.engine, slot.container)
-            address = await network.joined(self.engine, slot.container, self.recipe.network)
-        except DeployError as error:
-            self.context.log(f"{slot.revision} does not come up again: {error}")
-            return None
-        return slot.model_copy(update={"address": f"{address}:{self.recipe.target.port}"})
+        if seen is None:
+            self.context.log(f"{slot.revision} is not there any more: it is made again from its image")
+            found = await self._run(slot.model_copy(update={"address": None}), await self._recipe(slot), "revision")
+            if found.reason is not None:
+                raise DeployError(found.reason)
+            return found.slot
+        if not (seen.get("State") or {}).get("Running"):
+            self.context.log(f"{slot.revision} is not up any more: it is started again")
+            await containers.start(self.engine, slot.container)
+        await network.introduced(self.engine, slot.container, self.front.names)
+        return await network.placed(self.engine, slot, self.recipe.network, self.recipe.target.port)
 
     async def fresh(self, slot: Slot | None) -> float | None:
         """Time one more container of a revision to readiness, in seconds, and remove it."""
@@ -95,14 +97,14 @@ class Launcher:
     async def _run(self, slot: Slot, recipe: Recipe, role: str, save: Save | None = None) -> Started:
         """Start a container, and wait until it is ready."""
         await containers.create(self.engine, slot.container, recipe.body(slot, role))
+        await network.introduced(self.engine, slot.container, self.front.names)
         began = time.perf_counter()
         try:
             await containers.start(self.engine, slot.container)
         except DeployError as error:  # its command or its user is not in the image: the revision's own fault
             return Started(slot, None, f"it was never started: {error}", await self._log(slot))
         with contextlib.suppress(DeployError):  # it may have ended before it had an address
-            address = await network.joined(self.engine, slot.container, recipe.network)
-            slot = slot.model_copy(update={"address": f"{address}:{recipe.target.port}"})
+            slot = await network.placed(self.engine, slot, recipe.network, recipe.target.port)
         if save is not None:
             await save(slot)
         took, seen = (None, "it has ended") if slot.address is None else await self.ready(slot, began)
@@ -125,21 +127,22 @@ class Launcher:
                 image, context, dockerfile = composed.image, composed.context, composed.dockerfile
             if target.network is None:
                 recipe = replace(recipe, network=await self._beside(composed.network))
+        built = None
         if image is not None:
             image = image.replace("{commit}", slot.commit or "")
             await images.have(self.engine, image, pull=target.pull, seconds=target.build_within)
         else:
             image = f"{name_of(recipe.owner, 'image').lower()}:{(slot.commit or 'none')[:12]}"
-            await images.build(
+            built = await images.build(
                 self.engine,
                 self.context.repository,
                 slot.commit or "HEAD",
                 context=context or ".",
-                dockerfile=dockerfile,
+                named=dockerfile,
                 tag=image,
                 seconds=target.build_within,
             )
-        image_id, named = await images.digest(self.engine, image)
+        image_id, named = await images.digest(self.engine, built or image)
         return slot.model_copy(update={"image": image, "digest": named, "image_id": image_id}), recipe
 
     async def _composed(self, commit: str | None) -> compose.Composed:
@@ -155,7 +158,7 @@ class Launcher:
         except DeployError:
             self.context.log(f"the compose project's network {wanted} is not there: its other services are not up")
             return self.recipe.network
-        await network.joined(self.engine, self.front, net)
+        await network.joined(self.engine, self.front.name, net)
         if (own := await network.own_name(self.engine)) is not None:
             await network.joined(self.engine, own, net)
         return net
@@ -173,17 +176,6 @@ class Launcher:
 
     def _kept(self, text: bytes) -> bytes:
         return self.context.redactor.data(text)
-
-
-def at(slot: Slot) -> str:
-    """Where it answers, as `host:port`.
-
-    Raises:
-        DeployError: it is not up.
-    """
-    if slot.address is None:
-        raise DeployError(f"{slot.revision} has no address: it is not up")
-    return slot.address
 
 
 def url_of(slot: Slot | None) -> str | None:

@@ -6,7 +6,8 @@ from bot.deploy.docker import containers, network
 from bot.deploy.docker.containers import OWNER, ROLE
 from bot.deploy.docker.engine import Engine, of
 from bot.deploy.docker.front import Front
-from bot.deploy.docker.memory import Memory, Slot, heir
+from bot.deploy.docker.memory import Memory, Slot, at
+from bot.deploy.remembered import heir, said
 
 DRAIN = 1.0
 """Seconds that a revision without traffic is given to end the answers that it has begun, before it is sent SIGTERM."""
@@ -40,13 +41,17 @@ async def converge(front: Front, memory: Memory) -> tuple[Memory, list[str]]:
     engine = front.engine
     serving_up, candidate_up = await _up(engine, memory.serving), await _up(engine, memory.candidate)
     chosen = heir(memory, serving_up=serving_up, candidate_up=candidate_up)
-    lines = _said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up)
+    lines = []
+    if chosen is None and (chosen := await _started_again(engine, memory)) is not None:
+        serving_up = True
+        lines.append(f"{chosen.revision} was not up any more: it is started again")
+    lines += said(memory, chosen, serving_up=serving_up, candidate_up=candidate_up, ended="removed")
     had_traffic = memory.act in ("switch", "rollback", "settle")
     out = [each for each in (memory.candidate, memory.serving) if each is not None and each is not chosen]
     if chosen is not None and chosen.address is not None:
-        chosen = await network.found(engine, chosen, front.network)
+        chosen = await network.found(engine, chosen, front.network, front.names)
     if chosen is not None and chosen.address is not None:
-        await front.share({chosen.address: 100})
+        await front.share({at(chosen): 100})
     serving = chosen or (memory.serving.model_copy(update={"address": None}) if memory.serving else None)
     memory = memory.model_copy(
         update={"serving": serving, "candidate": None, "act": None, "retired": (*memory.retired, *out)}
@@ -80,23 +85,18 @@ async def sweep(engine: Engine, owner: str, kept: set[str]) -> list[str]:
         await containers.remove(engine, str(each["Id"]), grace=1)
         if (each.get("Labels") or {}).get(ROLE) != "front":
             lines.append(f"{min(names, default=of(str(each['Id'])[:12]))} was left: it is removed")
+    if not kept:
+        await network.forget(engine, owner)
     return lines
+
+
+async def _started_again(engine: Engine, memory: Memory) -> Slot | None:
+    """The revision before, started again with all that it wrote; None where it is not to be kept, or is gone."""
+    slot = memory.serving
+    if slot is None or not memory.keep or not await containers.started(engine, slot.container):
+        return None
+    return slot
 
 
 async def _up(engine: Engine, slot: Slot | None) -> bool:
     return slot is not None and await containers.runs(engine, slot.container)
-
-
-def _said(memory: Memory, chosen: Slot | None, *, serving_up: bool, candidate_up: bool) -> list[str]:
-    """What is about to be done, in words; nothing when nothing is half-done."""
-    candidate, serving = memory.candidate, memory.serving
-    if not memory.keep:
-        up = [each for each, runs in ((candidate, candidate_up), (serving, serving_up)) if each is not None and runs]
-        return [f"{each.revision} was not to be kept: it is removed" for each in up]
-    if candidate is None:
-        return [f"{serving.revision} is not up any more"] if serving and serving.address and chosen is None else []
-    if chosen is candidate:
-        why = "had been accepted" if memory.act == "settle" else "is all that is up"
-        return [f"{candidate.revision} {why}: it serves now"]
-    after = f"{serving.revision} serves again" if chosen is not None and serving is not None else "nothing else was up"
-    return [f"{candidate.revision} was never accepted: it is removed; {after}"]

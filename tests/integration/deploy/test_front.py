@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.deploy import front as program
 from bot.deploy import processes, public
 from bot.deploy.state import Memory
 
@@ -131,3 +132,32 @@ async def test_a_port_that_somebody_took_meanwhile_is_given_up_unless_the_spec_i
     assert second.front is not None
     assert second.front.port != first.front.port
     await public.stop(second)
+
+
+async def test_a_name_that_stands_for_another_address_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    stands_for = ["127.0.0.2"]
+
+    async def resolved(host: str, port: None, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        return [(None, None, None, "", (stands_for[-1], 0))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    monkeypatch.setattr(program, "FRESH", 3600.0)
+    names = program.Names()
+    async with speaker(b"here") as port:  # on 127.0.0.1 alone
+        with pytest.raises(OSError, match=r"refused|failed"):
+            await program._reach(names, "shop", port)
+        assert asked == ["shop", "shop"]
+        stands_for.append("127.0.0.1")
+        for _ in range(3):
+            reader, writer = await program._reach(names, "shop", port)
+            assert await say(reader, writer) == b"here hello\n"
+            writer.write_eof()
+            assert await reader.read() == b"goodbye"
+            writer.close()
+        assert asked == ["shop", "shop", "shop"]
+        monkeypatch.setattr(program, "FRESH", 0.0)
+        assert await names.find("shop") == "127.0.0.1"
+        assert await names.find("127.0.0.9") == "127.0.0.9"
+        assert asked == ["shop"] * 4

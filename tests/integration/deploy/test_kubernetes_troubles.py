@@ -137,6 +137,30 @@ async def test_a_rollout_that_kubernetes_gives_up_is_put_back(kube: Ground) -> N
     kube.alone("a")
 
 
+async def test_a_rollback_does_not_take_what_kubernetes_said_of_the_rollout_before_for_its_own(kube: Ground) -> None:
+    kube.install(progressDeadlineSeconds=1, replicas=1)
+    kube.push("b")
+    async with kube.target(patience=30).open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        kube.push("b", SERVES, ready=False)
+        with pytest.raises(DeployError, match="Kubernetes gave the rollout up"):
+            await deployer.promote(100)
+        kube.cluster.deployments.scales = (
+            False  # its controller is slow: what it said of the rollout stands for a while
+        )
+
+        async def takes_it_up_again() -> None:
+            while kube.deployment()["status"]["observedGeneration"] < kube.deployment()["metadata"]["generation"]:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.3)
+            kube.cluster.deployments.scales = True
+
+        back, _ = await asyncio.gather(deployer.rollback(), takes_it_up_again())
+        assert back is not None
+        assert (back.subject.revision, back.observation.state) == ("chat-aaaaaaa", "measured")
+    kube.alone("a", 1)
+
+
 async def test_a_rollout_that_breaks_as_it_is_promoted_costs_no_user(kube: Ground) -> None:
     kube.install()
     kube.push("b")

@@ -359,9 +359,7 @@ async def test_a_rollback_that_fails_says_so_and_takes_the_service_from_nobody(g
         await promoted(deployer, second)
         (ground.home / "cache" / "broken").touch()
         ask(previous.subject.url, "/crash")
-        with pytest.raises(
-            DeployError, match=r"does not come up again: `prepare` .* the candidate keeps the public URL"
-        ):
+        with pytest.raises(DeployError, match=r"does not come up again: `prepare` .* the candidate keeps the traffic"):
             await deployer.rollback()
 
     assert serves(url) == name(second)

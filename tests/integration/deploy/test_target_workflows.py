@@ -182,6 +182,7 @@ def test_cloud_run(origin: Origin, tmp_path: Path) -> None:
             "memory": "512Mi",
             "endpoint": running.url,
             "logging": running.url,
+            "spread": "10ms",
         }
         origin.push({"stability.yml": page.spec(**changed)})
         _, log = origin.followed(page, "stable", actions={"google-github-actions/auth": google})

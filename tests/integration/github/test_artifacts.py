@@ -81,6 +81,7 @@ def test_one_of_the_same_run_is_replaced(github: StandIn, home: Repository, shel
 def test_no_token_goes_to_the_blob_store_and_every_signature_is_masked(
     github: StandIn, shelf: Artifacts, masked: list[str]
 ) -> None:
+    """Trap 11: an artifact is behind a redirect to another host, which is not to have the token."""
     shelf.upload(NAME, packed(b"one"))
     shelf.newest_trusted(NAME)
     blobs = [each for each in github.requests if each.path.startswith("/blobs/")]

@@ -51,6 +51,20 @@ def test_of_two_runs_at_once_the_later_deploy_stands(github: StandIn, home: Repo
     assert given(github, home) == (second, "")
 
 
+def test_of_two_services_of_one_job_whose_names_join_alike_each_keeps_its_own(
+    github: StandIn, home: Repository
+) -> None:
+    """An artifact replaces one of the same name from the same workflow run, so that one would have been lost."""
+    both = (("chat-eu", "staging"), ("chat", "eu-staging"))
+    made, url = store(github, home)
+    for service, environment in both:
+        of = subject(service, commit=home.branches["main"], service=service, environment=environment)
+        ArtifactStore(made.artifacts, service, environment).save(run(subject=of), "stable", Path(), url)
+    for service, environment in both:
+        found, remarks = ArtifactStore(made.artifacts, service, environment).load()
+        assert (found.subject.service if found else None, remarks) == (service, ())
+
+
 def test_a_commit_that_is_deployed_again_is_compared_with_what_it_stands_on(github: StandIn, home: Repository) -> None:
     first, second = home.branches["main"], home.commit("second")
     save(github, home, first, 1)

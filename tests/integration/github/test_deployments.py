@@ -45,7 +45,7 @@ def test_a_deployment_is_under_way_and_then_ended_with_where_it_is(home: Reposit
 
 
 def test_github_merges_nothing_and_waits_for_no_status(github: StandIn, home: Repository, client: Client) -> None:
-    """Trap: without `auto_merge: false` and `required_contexts: []` GitHub merges, or refuses for our own pending gate."""
+    """Trap 14: without `auto_merge: false` and `required_contexts: []` GitHub merges, or refuses for our own open gate."""
     sha = home.branches["main"]
     client.repository.get_commit(sha).create_status("pending", context="stability-proof / staging")
     record(client, sha).begin()

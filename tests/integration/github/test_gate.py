@@ -32,6 +32,7 @@ def test_only_what_was_measured_and_found_good_is_green() -> None:
 
 
 def test_each_environment_has_a_status_and_a_check_of_its_own_name(home: Repository, gate: Gate) -> None:
+    """Trap 15: a status and a check of one name would both be required."""
     other = Gate(gate.client, gate.sha, "production", None)
     for each in (gate, other):
         each.status("pending", "under way")
@@ -131,7 +132,7 @@ def test_an_older_run_that_is_still_open_is_not_the_latest_check_and_is_closed_a
 
 
 def test_a_check_has_no_buttons(github: StandIn, gate: Gate) -> None:
-    """Trap: with the token of a job nobody hears it when they are pressed."""
+    """Trap 3: with the token of a job nobody hears it when they are pressed."""
     gate.end_check(gate.begin_check(), "failure", "title", "summary", annotations=REMARKS[:3])
     assert all("actions" not in each.body for each in github.requests if each.method in ("POST", "PATCH"))
 

@@ -1,85 +1,77 @@
 """What has no place of its own (a rehearsal, a refresh, a run that is stopped) writes over no newer run's verdict."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.github import client as clients
-from bot.github.client import Client
-from bot.github.event import Activity, Kind
+from bot.github.annotations import Annotation, Place
+from bot.github.event import Kind
 from bot.github.gate import word_of
-from bot.github.publisher import Publisher, Texts
-from bot.github.quiet import GateAlone
-from bot.stages.kinds import labelled
 from tests.github_stand_in import Repository, StandIn
-from tests.integration.github.test_turns import run, shown, texts
+from tests.integration.github.runs import changed, run, shown, texts
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01, 0.01))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
 def home(github: StandIn) -> Repository:
-    """With issue 1, and pull request 2 that closes it."""
-    made = github.repository("octo/chat")
-    made.open_issue("It is slow")
-    made.open_pull("Faster", "Fixes #1")
-    return made
+    return changed(github)
 
 
-def of_kind(github: StandIn, home: Repository, sha: str, name: str, kind: Kind) -> Publisher:
-    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
-    made = Activity(sha, "asked for", kind=kind)
-    wanted = Publisher if made.comments else GateAlone
-    return wanted(client, made, sha, "chat", "staging", f"https://ci.invalid/{name}")
-
-
-def said(name: str, verdict: str, kind: Kind) -> Texts:
-    line = labelled(f"{verdict.capitalize()}: {name}", Activity(None, "", kind=kind))
-    return Texts(verdict, f"## {name}", line, verdict, f"## {name}")
-
-
-def test_of_two_probes_of_what_somebody_else_deployed_the_newer_has_the_word(github: StandIn, home: Repository) -> None:
+@pytest.mark.parametrize("kind", ["probe", "refresh"])
+def test_of_two_runs_of_a_kind_the_newer_has_the_word(github: StandIn, home: Repository, kind: Kind) -> None:
+    """Of two that probe what somebody else deployed, and of two refreshes."""
     sha = home.merge(2)
-    older, newer = (of_kind(github, home, sha, name, "probe") for name in ("older", "newer"))
+    older, newer = (run(github, home, sha, name, kind) for name in ("older", "newer"))
     older.begin()
     newer.begin()
-    newer.publish(said("newer", "unstable", "probe"), "stable")
+    newer.publish(texts("newer", "unstable", kind), "stable")
 
-    older.publish(said("older", "stable", "probe"), "stable")
+    older.publish(texts("older", "stable", kind), "stable")
 
-    assert (home.statuses[-1].state, home.issues[1].state, shown(home, 2)) == ("failure", "open", ["## newer"])
+    assert (home.statuses[-1].state, home.statuses[-1].target_url) == ("failure", "https://ci.invalid/newer")
+    assert {each.conclusion for each in home.check_runs.values()} == {"failure"}
+    settled = ("open", ["## newer"]) if kind == "probe" else ("closed", [])
+    assert (home.issues[1].state, shown(home, 2)) == settled
 
 
 @pytest.mark.parametrize("kind", ["rehearse", "refresh"])
 def test_one_that_settles_nothing_leaves_the_gate_to_a_newer_verdict(
     github: StandIn, home: Repository, kind: Kind
 ) -> None:
+    """A queue's commit becomes the default branch's: its rehearsal and its deploy are about one commit."""
     sha = home.merge(2)
-    quiet, newer = of_kind(github, home, sha, "quiet", kind), run(github, home, sha, "newer")
+    quiet, newer = run(github, home, sha, "quiet", kind), run(github, home, sha, "newer")
     quiet.begin()
     newer.begin()
     newer.publish(texts("newer", "unstable"), "stable")
 
-    quiet.publish(said("quiet", "stable", kind), "stable")
+    done = quiet.publish(texts("quiet", "stable", kind), "stable")
 
     assert (home.statuses[-1].state, home.statuses[-1].target_url) == ("failure", "https://ci.invalid/newer")
     assert {each.conclusion for each in home.check_runs.values()} == {"failure"}
+    assert (shown(home, 1), home.issues[1].state) == (["## newer"], "open")
+    assert done.lines == ["a newer run of this commit has the word: https://ci.invalid/newer"]
 
 
 @pytest.mark.parametrize("kind", ["rehearse", "refresh"])
+@pytest.mark.parametrize(
+    ("verdict", "state", "issue"), [("unstable", "failure", "open"), ("stable", "success", "closed")]
+)
 def test_one_that_settles_nothing_makes_no_run_beside_it_give_way(
-    github: StandIn, home: Repository, kind: Kind
+    github: StandIn, home: Repository, kind: Kind, verdict: str, state: str, issue: str
 ) -> None:
+    """It writes no comment and closes no issue, so it never has the word over what does."""
     sha = home.merge(2)
-    older, quiet = run(github, home, sha, "older"), of_kind(github, home, sha, "quiet", kind)
+    older, quiet = run(github, home, sha, "older"), run(github, home, sha, "quiet", kind)
     older.begin()
     quiet.begin()
-    quiet.publish(said("quiet", "stable", kind), "stable")
+    quiet.publish(texts("quiet", "unstable" if verdict == "stable" else "stable", kind), "stable")
 
-    older.publish(texts("older", "unstable"), "stable")
+    older.publish(texts("older", verdict), "stable")
 
-    assert (home.statuses[-1].state, home.issues[1].state, shown(home, 2)) == ("failure", "open", ["## older"])
+    assert (home.statuses[-1].state, home.statuses[-1].target_url) == (state, "https://ci.invalid/older")
+    assert (home.issues[1].state, shown(home, 1), shown(home, 2)) == (issue, ["## older"], ["## older"])
 
 
 @pytest.mark.parametrize("kind", ["prove", "refresh"])
@@ -87,7 +79,7 @@ def test_a_run_that_is_stopped_after_a_newer_one_ended_takes_no_verdict_away(
     github: StandIn, home: Repository, kind: Kind
 ) -> None:
     sha = home.merge(2)
-    older, newer = of_kind(github, home, sha, "older", kind), run(github, home, sha, "newer")
+    older, newer = run(github, home, sha, "older", kind), run(github, home, sha, "newer")
     older.begin()
     newer.begin()
     newer.publish(texts("newer", "unstable"), "stable")
@@ -99,7 +91,17 @@ def test_a_run_that_is_stopped_after_a_newer_one_ended_takes_no_verdict_away(
     assert all(each.statuses[-1].state != "in_progress" for each in home.deployments.values())
 
 
+def test_the_check_of_a_rehearsal_has_its_remarks_on_the_lines_of_the_spec(github: StandIn, home: Repository) -> None:
+    rehearsal = run(github, home, home.merge(2), "queue", "rehearse")
+    rehearsal.begin()
+    remark = Annotation(Place("stability.yml", 7), "failure", "health", "it broke")
+    rehearsal.publish(replace(texts("queue", "unstable", "rehearse"), annotations=[remark]), "stable")
+    (check,) = home.check_runs.values()
+    assert [each["start_line"] for each in check.annotations] == [7]
+    assert (home.comments, home.deployments) == ({}, {})
+
+
 @pytest.mark.parametrize("kind", ["prove", "probe"])
 def test_every_status_of_a_verdict_that_settles_something_is_read_back(kind: Kind) -> None:
     for verdict, state in (("stable", "success"), ("first run", "success"), ("unstable", "failure")):
-        assert word_of(state, said("all of it", verdict, kind).status) == verdict
+        assert word_of(state, texts("all of it", verdict, kind).status) == verdict

@@ -111,7 +111,18 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
         "success",
         "failure",
     ]
-    for job in (first, second, third, fourth):
+
+    home.commit("Nobody says that this mends the search")
+    fifth = push("5")
+    assert fifth.said["verdict"] == "stable"
+    assert issue.state == "open", "somebody may have found more in it by now"
+    (told,) = home.comments_on(issue.number)
+    assert "**Holds again:**" in told.body
+    assert "`search` holds again" in told.body
+    assert "No longer proven" not in told.body
+    there = [each.body for each in home.comments.values() if each.sha == home.branches["main"]]
+    assert [f"#{issue.number}" in each.partition("## ")[0] for each in there] == [True]
+    for job in (first, second, third, fourth, fifth):
         found = proof.verify(job.workspace / ".stability-proof" / "proof.zip")
         assert found.differences == ()
 

@@ -167,6 +167,38 @@ def test_an_issue_whose_proof_no_longer_holds_is_reopened_with_which_probe_and_w
     assert f"#{old.number} is reopened" in done.lines
 
 
+def holds_again(github: StandIn, home: Repository, sha: str, number: int) -> Publication:
+    mended = {number: Lapse("abc1234def5678", ("login", "search"))}
+    return publisher(github, home, sha).publish(Texts("stable", "## it", "Stable", "t", "x"), "stable", {}, mended)
+
+
+def test_an_issue_whose_proof_holds_again_is_said_to_and_is_left_to_people(github: StandIn, home: Repository) -> None:
+    """They may have found more in it since: it was open, and whoever reads it does not know why."""
+    old = issue(home)
+    sha = merged(home, "Nothing is named")
+    done = holds_again(github, home, sha, old.number)
+    (there,) = home.comments_on(old.number)
+    (here,) = home.comments_on(2)
+    assert old.state == "open"
+    assert "**Holds again:** this was reopened at `abc1234def56`, for what `login`, `search` showed." in there.body
+    assert "**Holds again:** `login`, `search`, on which #1 was reopened at `abc1234def56`." in here.body
+    assert there.body.endswith("## it")
+    assert "what #1 was reopened for holds again: close it if nothing else is left" in done.lines
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_one_that_is_closed_by_then_or_by_this_very_change_is_said_nothing_of(
+    github: StandIn, home: Repository, named: bool
+) -> None:
+    old = issue(home)
+    if not named:
+        old.close("completed", "octo")
+    done = holds_again(github, home, merged(home, f"Fixes #{old.number}" if named else ""), old.number)
+    assert old.state == "closed"
+    assert not any("holds again" in line for line in done.lines)
+    assert not any("Holds again" in each.body for each in home.comments.values())
+
+
 @pytest.mark.parametrize("reason", ["not_planned", "duplicate"])
 def test_an_issue_that_somebody_set_aside_is_left_alone_whatever_lapses(
     github: StandIn, home: Repository, reason: str

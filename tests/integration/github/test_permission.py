@@ -23,7 +23,7 @@ def home(github: StandIn) -> Repository:
 
 
 def said(by: str, association: str = "NONE") -> Said:
-    return Said(1, "/stability help", by, association, 1, on_pull_request=False, url="https://example.invalid/1")
+    return Said(1, "/stability help", by, association, 1, on_pull_request=False, url="https://example.invalid/1", at="")
 
 
 def level(github: StandIn, by: str, association: str = "NONE") -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.github import client as clients
 from bot.github.artifacts import Artifacts, Home
 from bot.github.client import Client
 from bot.github.comment import marker
@@ -21,9 +20,7 @@ KEY = marker("chat", "staging")
 WRITTEN = ("issues", "pull_requests", "statuses", "checks", "deployments")
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01, 0.01))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
@@ -91,6 +88,7 @@ def test_a_stable_verdict_is_on_the_pull_request_and_the_issue_and_confirms_it(
 def test_an_issue_that_the_merge_closed_is_reopened_when_it_is_not_proven(
     github: StandIn, home: Repository, verdict: str
 ) -> None:
+    """Trap 2: GitHub closes linked issues at the merge, before anything was proven."""
     sha, _, issue = merged(home)
     assert home.issues[issue].state == "closed"
 
@@ -124,6 +122,7 @@ def test_an_open_issue_is_closed_as_completed_and_only_when_that_is_asked_for(
 def test_the_second_verdict_edits_the_first_ones_comment_beyond_the_first_page(
     github: StandIn, home: Repository
 ) -> None:
+    """Trap 12: comments come in pages, and who reads one of them writes a second comment."""
     sha, pull, _ = merged(home, "")
     for number in range(120):
         home.comment(pull, f"comment {number}")
@@ -146,6 +145,7 @@ def test_a_marker_that_somebody_else_pasted_is_not_ours(github: StandIn, home: R
 
 
 def test_a_post_whose_fate_is_unknown_leaves_one_comment(github: StandIn, home: Repository) -> None:
+    """Trap 5: PyGithub sends a POST twice on a 502."""
     sha, pull, _ = merged(home, "")
     github.fail("POST", rf"/issues/{pull}/comments$", after_effect=True)
 
@@ -155,6 +155,7 @@ def test_a_post_whose_fate_is_unknown_leaves_one_comment(github: StandIn, home: 
 
 
 def test_what_can_be_repeated_is_repeated(github: StandIn, home: Repository) -> None:
+    """Trap 5: PyGithub never sends a PATCH again."""
     sha, pull, _ = merged(home, "")
     publisher(github, home, sha).publish(texts(comment="one"), "stable")
     github.fail("PATCH", r"/issues/comments/", times=2)
@@ -225,6 +226,7 @@ def test_a_missing_permission_takes_one_thing_away_and_is_named(
 
 
 def test_a_personal_token_goes_without_the_check(github: StandIn, home: Repository) -> None:
+    """Trap 4: GitHub may put a check into another workflow's suite. So the status is the gate, and needs no check."""
     sha, pull, _ = merged(home, "")
     token = github.personal_token(home.owner)
 
@@ -233,6 +235,7 @@ def test_a_personal_token_goes_without_the_check(github: StandIn, home: Reposito
 
     assert len(done.denied) == 1
     assert ours(home, pull) == [f"{KEY}\ntwo"]
+    assert home.statuses[-1].state == "success"
 
 
 def test_a_read_only_token_writes_nothing_and_does_not_crash(github: StandIn, home: Repository) -> None:
@@ -447,7 +450,7 @@ def test_a_proof_that_could_not_say_that_it_began_still_ends_in_one_closed_check
 def test_a_verdict_with_ten_linked_issues_takes_fewer_than_a_hundred_calls(
     github: StandIn, home: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Trap: a job has 1,000 requests an hour, and 80 a minute that create content."""
+    """Trap 18: a job has 1,000 requests an hour, and 80 a minute that create content."""
     home.auto_close = False
     numbers = [home.open_issue("It is slow").number for _ in range(10)]
     sha = home.merge(home.open_pull("Mend it", "\n".join(f"Fixes #{number}" for number in numbers)).number)
@@ -493,7 +496,7 @@ def test_who_deploys_with_a_record_has_it_closed_with_the_address_and_what_was_k
 def test_a_github_that_comes_back_within_its_own_limits_gets_the_whole_verdict(
     github: StandIn, home: Repository
 ) -> None:
-    """Trap: 403 and 429 are both signs of a limit, and say how long it is."""
+    """Trap 18: 403 and 429 are both signs of a limit, and say how long it is."""
     sha, pull, issue = merged(home)
     github.fail("*", ".", times=1, status=429, retry_after=1)
     github.fail("POST", "/comments$", times=1, status=403, retry_after=1)

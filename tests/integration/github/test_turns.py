@@ -1,47 +1,21 @@
 """Several runs about one commit or one issue: the one that began last has the word, whoever ends last."""
 
-from dataclasses import replace
-
 import pytest
 
-from bot.github import client as clients
-from bot.github.annotations import Annotation, Place
 from bot.github.client import Client
-from bot.github.comment import Sticky, marker
-from bot.github.event import Activity, Kind
-from bot.github.publisher import Publisher, Texts
-from bot.github.quiet import GateAlone
+from bot.github.comment import Sticky
+from bot.github.event import Activity
+from bot.github.publisher import Publisher
 from bot.github.turn import Turn
 from tests.github_stand_in import Repository, StandIn
+from tests.integration.github.runs import KEY, changed, run, shown, texts
 
-KEY = marker("chat", "staging")
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "PAUSES", (0.01, 0.01, 0.01))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
 def home(github: StandIn) -> Repository:
-    """With issue 1, and pull request 2 that closes it."""
-    made = github.repository("octo/chat")
-    made.open_issue("It is slow")
-    made.open_pull("Faster", "Fixes #1")
-    return made
-
-
-def run(github: StandIn, home: Repository, sha: str, name: str) -> Publisher:
-    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
-    return Publisher(client, Activity(sha, "pushed"), sha, "chat", "staging", f"https://ci.invalid/{name}")
-
-
-def texts(name: str, verdict: str) -> Texts:
-    return Texts(verdict, f"## {name}", f"{verdict.capitalize()}: {name}", verdict, f"## {name}")
-
-
-def shown(home: Repository, number: int) -> list[str]:
-    return [each.body.splitlines()[-1] for each in home.comments_on(number) if each.body.startswith(KEY)]
+    return changed(github)
 
 
 def test_an_older_run_that_ends_later_has_not_the_last_word(github: StandIn, home: Repository) -> None:
@@ -195,77 +169,3 @@ def test_a_commit_with_hundreds_of_other_statuses_hides_no_newer_run(github: Sta
 
     assert done.lines == ["a newer run of this commit has the word: https://ci.invalid/newer"]
     assert shown(home, 2) == ["## newer"]
-
-
-def quiet(github: StandIn, home: Repository, sha: str, name: str, kind: Kind = "rehearse") -> GateAlone:
-    client = Client(github.url, github.token(home.full_name), home.full_name, patience=5.0)
-    return GateAlone(client, Activity(sha, "queued", kind=kind), sha, "chat", "staging", f"https://ci.invalid/{name}")
-
-
-def labelled(label: str, name: str, verdict: str) -> Texts:
-    return replace(texts(name, verdict), status=f"{label}: {verdict.capitalize()}: {name}")
-
-
-def test_a_rehearsal_that_ends_after_the_merge_was_proven_leaves_it_the_word(github: StandIn, home: Repository) -> None:
-    """A queue's commit becomes the default branch's: both are about one commit."""
-    sha = home.merge(2)
-    rehearsal, proof = quiet(github, home, sha, "queue"), run(github, home, sha, "push")
-    rehearsal.begin()
-    proof.begin()
-    proof.publish(texts("push", "unstable"), "stable")
-
-    done = rehearsal.publish(labelled("before the merge", "queue", "stable"), "stable")
-
-    assert (home.statuses[-1].state, home.statuses[-1].target_url) == ("failure", "https://ci.invalid/push")
-    assert {each.conclusion for each in home.check_runs.values()} == {"failure"}
-    assert (shown(home, 1), home.issues[1].state) == (["## push"], "open")
-    assert done.lines == ["a newer run of this commit has the word: https://ci.invalid/push"]
-
-
-def test_a_merge_that_is_proven_after_a_refresh_of_its_commit_settles_its_issue(
-    github: StandIn, home: Repository
-) -> None:
-    """A refresh writes no comment and closes no issue, so it never has the word over what does."""
-    sha = home.merge(2)
-    proof, refresh = run(github, home, sha, "push"), quiet(github, home, sha, "cron", "refresh")
-    proof.begin()
-    refresh.begin()
-    refresh.publish(labelled("refresh", "cron", "unstable"), "stable")
-    proof.publish(texts("push", "stable"), "stable")
-    assert (shown(home, 1), shown(home, 2), home.issues[1].state) == (["## push"], ["## push"], "closed")
-    assert (home.statuses[-1].state, home.statuses[-1].target_url) == ("success", "https://ci.invalid/push")
-
-
-def test_of_two_refreshes_the_one_that_began_last_has_the_word(github: StandIn, home: Repository) -> None:
-    sha = home.merge(2)
-    older, newer = (quiet(github, home, sha, name, "refresh") for name in ("older", "newer"))
-    older.begin()
-    newer.begin()
-    newer.publish(labelled("refresh", "newer", "unstable"), "stable")
-    older.publish(labelled("refresh", "older", "stable"), "stable")
-    assert (home.statuses[-1].state, home.statuses[-1].target_url) == ("failure", "https://ci.invalid/newer")
-    assert {each.conclusion for each in home.check_runs.values()} == {"failure"}
-
-
-def test_of_two_runs_about_one_deployment_of_somebody_elses_the_newer_has_the_word(
-    github: StandIn, home: Repository
-) -> None:
-    sha = home.merge(2)
-    older, newer = run(github, home, sha, "older"), run(github, home, sha, "newer")
-    older.begin()
-    newer.begin()
-    newer.publish(labelled("deployed elsewhere", "newer", "unstable"), "stable")
-    older.publish(labelled("deployed elsewhere", "older", "stable"), "stable")
-    assert (home.statuses[-1].state, shown(home, 2), home.issues[1].state) == ("failure", ["## newer"], "open")
-
-
-def test_the_check_of_a_rehearsal_has_its_remarks_on_the_lines_of_the_spec(github: StandIn, home: Repository) -> None:
-    sha = home.merge(2)
-    rehearsal = quiet(github, home, sha, "queue")
-    rehearsal.begin()
-    remark = Annotation(Place("stability.yml", 7), "failure", "health", "it broke")
-    said = replace(labelled("before the merge", "queue", "unstable"), annotations=[remark])
-    rehearsal.publish(said, "stable")
-    (check,) = home.check_runs.values()
-    assert [each["start_line"] for each in check.annotations] == [7]
-    assert (home.comments, home.deployments) == ({}, {})

@@ -140,7 +140,7 @@ def test_of_two_runs_at_once_the_later_deploy_stands_whichever_is_judged_first(m
     save(make(), deploy(2, begun=5))
     save(make(), deploy(1, begun=4))
     assert given(make())[0] == "chat-2"
-    found = make().last()
+    found, _ = make().last()
     assert found is not None
     assert found.subject.revision == "chat-2"
     make().invalidate(f"{2:040}", mark())
@@ -160,6 +160,33 @@ def test_one_that_is_saved_twice_is_one(make: Make) -> None:
         save(make(), deploy(2))
     make().invalidate(f"{2:040}", mark())
     assert given(make())[0] == "chat-1"
+
+
+@pytest.fixture(params=["directory", "artifact", "branch"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], Store]:
+    """The store of any service in any environment, all kept in one place."""
+    shelf, branch = Shelf(now="2026-01-03T00:00:00Z"), Branch()
+    return {
+        "directory": lambda service, where: DirectoryStore(tmp_path / "kept", service, where),
+        "artifact": lambda service, where: ArtifactStore(shelf, service, where),
+        "branch": lambda service, where: BranchStore(branch, service, where),
+    }[request.param]
+
+
+def test_two_services_whose_names_join_alike_keep_out_of_each_others_way(
+    opened: Callable[[str, str], Store],
+) -> None:
+    """`a-b` in `c`, and `a` in `b-c`: what was kept, and invalidated, of one says nothing of the other."""
+    commit = f"{1:040}"
+    for service, environment in (("a-b", "c"), ("a", "b-c")):
+        of = subject(service, commit=commit, service=service, environment=environment)
+        save(opened(service, environment), run(subject=of))
+    assert given(opened("a-b", "c")) == ("a-b", "")
+    assert given(opened("a", "b-c")) == ("a", "")
+
+    opened("a-b", "c").invalidate(commit, mark())
+    assert given(opened("a-b", "c"))[0] is None
+    assert given(opened("a", "b-c")) == ("a", "")
 
 
 def test_the_run_of_another_service_is_never_given(make: Make) -> None:
@@ -234,6 +261,25 @@ def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
     save(BranchStore(branch, "chat", "staging"), deploy(1))
     assert given(BranchStore(branch, "chat", "staging"))[0] == "chat-2"
     assert given(BranchStore(branch, "shop", "staging"))[0] == "shop-1"
+
+
+def test_why_the_last_run_cannot_be_read_is_said_and_so_is_what_was_passed_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make().last() == (None, ())
+    save(make(), deploy(1), "unstable")
+    store = make()
+    kept = [*store.runs("last")]
+    monkeypatch.setattr(store, "runs", lambda _reference: iter(["a newer one was refused", *kept]))
+    found, remarks = store.last()
+    assert found is not None
+    assert remarks == ("a newer one was refused",)
+
+    def unreadable(_reference: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(store, "runs", unreadable)
+    assert store.last() == (None, ("what the last run tells cannot be read: Permission denied",))
 
 
 @pytest.mark.parametrize("where", ["artifact", "branch"])

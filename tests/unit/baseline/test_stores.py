@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.baseline.artifact import ArtifactStore
+from bot.baseline.artifact import ArtifactStore, called
 from bot.baseline.directory import DirectoryStore
 from bot.baseline.packed import one_entry, only_entry
 from bot.baseline.store import with_provenance
@@ -151,3 +151,18 @@ def test_provenance_says_whose_verdict_it_was() -> None:
 
     assert kept.provenance is not None
     assert run().fingerprint() == kept.provenance.digest
+
+
+NAMES = st.from_regex(r"[ab][ab.-]{0,4}", fullmatch=True)
+ENDINGS = st.sampled_from(["last-good", "last", "pinned", "0123456789ab"])
+
+
+@given(st.tuples(NAMES, NAMES, ENDINGS), st.tuples(NAMES, NAMES, ENDINGS))
+def test_no_two_targets_share_the_name_of_an_artifact(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    """Nor do two runs of one target, under two references."""
+    first, second = (f"stability-baseline-{called(*each[:2])}-{each[2]}" for each in (one, other))
+    assert (first == second) == (one == other)
+
+
+def test_a_target_without_hyphens_keeps_the_name_that_its_artifacts_have_had() -> None:
+    assert (called("shop", "test"), called("shop-eu", "test")) == ("shop-test", "shop-eu@test")

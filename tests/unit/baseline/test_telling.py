@@ -2,7 +2,17 @@
 
 import pytest
 
-from bot.baseline.telling import lapses, proving, together, told_by, with_closed, with_previous, with_said
+from bot.baseline.telling import (
+    lapses,
+    mended,
+    proving,
+    together,
+    told_by,
+    with_closed,
+    with_lapses,
+    with_previous,
+    with_said,
+)
 from bot.judge import judge
 from bot.judge.policy import Expected, Policy
 from bot.model import Closed, Previous, Run, Told, Verdict, Waiver
@@ -71,8 +81,8 @@ def test_a_run_of_before_this_was_kept_tells_nothing() -> None:
 
 
 def test_an_issue_is_closed_on_what_was_mended_else_on_what_is_critical_else_on_all() -> None:
-    mended = judged(told_by(kept(seen(search=False)), seen()))
-    assert proving(mended) == ("search",)
+    better = judged(told_by(kept(seen(search=False)), seen()))
+    assert proving(better) == ("search",)
     assert proving(judged(seen())) == ("login",)
     minor = Policy(probes={"theme": POLICY.probes["theme"]})
     assert proving(judge(run(observation("theme")), run(subject=subject("chat-1")), minor, "sha256:0")) == ("theme",)
@@ -111,6 +121,30 @@ def test_an_issue_lapses_when_a_probe_that_it_was_closed_on_blocks_a_verdict() -
     assert lapses(closed, judged(seen(login=False))) == {7: ("a" * 40, ("login",))}
     assert lapses(closed, judged(seen(theme=False))) == {}
     assert lapses(closed, judged(seen())) == {}
+
+
+def test_an_issue_that_lapsed_is_remembered_until_what_it_was_closed_on_holds_again() -> None:
+    first = with_closed(seen(), judged(seen()), (7,))
+    bad = told_by(first, seen(login=False))
+    lapsed = with_lapses(bad, judged(bad))
+    assert lapsed.closed["7"].lapsed == bad.name
+    assert Run.from_json(lapsed.to_json()) == lapsed
+    still = told_by(lapsed, seen(login=False))
+    assert mended(still.closed, judged(still)) == {}
+    assert with_lapses(still, judged(still)).closed == lapsed.closed
+
+    good = told_by(lapsed, seen())
+    assert mended(good.closed, judged(good)) == {7: (bad.name, ("login",))}
+    assert with_lapses(good, judged(good)).closed == first.closed
+    assert mended(first.closed, judged(good)) == {}, "it is said once"
+
+
+def test_what_was_not_looked_at_or_was_only_accepted_does_not_hold_again() -> None:
+    closed = {"7": Closed(commit="a" * 40, finished=TIME, probes=("login", "old"), lapsed="b" * 40)}
+    assert mended(closed, judged(seen())) == {}, "nobody looks at `old` any more"
+    closed = {"7": Closed(commit="a" * 40, finished=TIME, probes=("theme",), lapsed="b" * 40)}
+    assert mended(closed, judged(seen())) != {}
+    assert mended(closed, judged(seen(theme=False))) == {}, "it blocks no verdict, and does not hold either"
 
 
 def test_a_number_that_is_none_is_no_run() -> None:

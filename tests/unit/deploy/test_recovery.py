@@ -5,8 +5,8 @@ from typing import get_args
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.deploy.recovery import heir
-from bot.deploy.state import Act, Memory, Slot
+from bot.deploy.remembered import Act, heir
+from bot.deploy.state import Memory, Slot
 
 
 def slot(revision: str) -> Slot:
@@ -70,3 +70,13 @@ def test_users_who_had_a_service_are_not_cut_off_where_one_is_up(
     had_traffic = candidate_up and memory.act in ("switch", "rollback", "settle")
     if memory.keep and memory.serving is not None and (serving_up or had_traffic):
         assert decide(memory, serving_up, candidate_up) is not None
+
+
+@given(memories, ups, ups)
+def test_a_candidate_serves_only_once_it_is_accepted_or_where_it_alone_is_left(
+    memory: Memory, serving_up: bool, candidate_up: bool
+) -> None:
+    if decide(memory, serving_up, candidate_up) == "candidate":
+        # a first deploy that nobody accepted leaves what was there before: nothing
+        alone = memory.serving is not None and not serving_up and memory.act in ("switch", "rollback")
+        assert memory.act == "settle" or alone

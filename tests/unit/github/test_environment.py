@@ -17,6 +17,7 @@ def test_outside_of_a_runner_it_says_what_is_missing() -> None:
 
 
 def test_an_empty_variable_is_absent() -> None:
+    """Trap 16: an input that is not set is there, and empty."""
     found = Environment.from_environ(
         GIVEN | {"INPUT_COMMIT": "", "GITHUB_OUTPUT": "", "INPUT_GITHUB-TOKEN": "", "GITHUB_TOKEN": "ghs_1"}
     )
@@ -26,6 +27,7 @@ def test_an_empty_variable_is_absent() -> None:
 
 
 def test_inputs_and_state_keep_their_names() -> None:
+    """Trap 16: an input's variable keeps its hyphens."""
     found = Environment.from_environ(GIVEN | {"INPUT_WORKING-DIRECTORY": "a", "STATE_begun": "true"})
     assert found.inputs["working-directory"] == "a"
     assert found.saved == {"begun": "true"}

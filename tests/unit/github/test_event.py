@@ -245,6 +245,7 @@ def test_a_deployment_to_another_environment_has_nothing_to_do() -> None:
 
 
 def test_a_deployment_of_the_bots_own_starts_no_other() -> None:
+    """Trap 19: an app's token starts workflows, where a job's does not: one verdict must not ask for the next."""
     assert "the bot's own" in deployed(payload={"format": f"{OURS}deployment@1", "service": "chat"}).reason
     assert deployed(payload={"format": "theirs"}).kind == deployed(payload="text").kind == "probe"
 
@@ -321,6 +322,7 @@ def test_a_comment_in_which_no_line_begins_with_the_command_asks_nothing(body: s
 
 
 def test_what_a_bot_says_is_not_heard() -> None:
+    """Trap 19: an app's own comments start workflows."""
     assert said("/stability help", type="Bot").kind == "nothing"
 
 

@@ -142,6 +142,14 @@ def test_a_commit_that_comes_in_between_loses_nothing() -> None:
     assert good.left == ()  # what comes next is compared with this one
 
 
+def test_a_refresh_of_the_revision_that_it_is_compared_with_loses_nothing() -> None:
+    candidate, baseline, judged = session(1, 1.06)
+    kept = with_odds(candidate, baseline, judged)
+    again = baseline.model_copy(update={"left": ()})
+    refreshed = with_odds(again, baseline, judged.model_copy(update={"verdict": "stable"}), kept)
+    assert refreshed.left == kept.left != ()
+
+
 def test_no_more_than_a_few_pairs_are_kept() -> None:
     candidate, baseline, judged = session(1, 1.06)
     kept = None

@@ -110,7 +110,7 @@ def test_sections_are_dropped_from_the_bottom_with_a_link_to_all_of_it(links: Li
 
 
 def test_the_alarm_of_a_rollback_is_nested_in_nothing() -> None:
-    """Trap: GitHub shows an alert only at the top level, not inside details, lists or quotes."""
+    """Trap 13: GitHub shows an alert only at the top level, not inside details, lists or quotes."""
     rolled = observation("rollback", kind="rollback", checks=(check("previous revision serves", ok=False),))
     found = comment(
         judge(run(observation(), rolled), run(subject=subject("chat-1")), RULES, "sha256:0"), Links(run=RUN)

@@ -33,6 +33,7 @@ sys.stderr.write(f"no end {bad}")
 
 
 def test_no_library_warning_thread_or_finaliser_reaches_the_runner_unquoted() -> None:
+    """Trap 7: the runner obeys what stands on either stream, and `##[` anywhere in a line."""
     ended = subprocess.run(
         [sys.executable, "-u", "-c", PROGRAM],
         capture_output=True,
