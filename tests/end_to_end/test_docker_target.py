@@ -17,6 +17,7 @@ from bot.model.errors import DeployError
 from bot.recovering import NOTHING, recover
 from bot.safety.redact import Redactor
 from tests.end_to_end.docked import BASE, DOCKERFILE, Dock, asked, docker, gone
+from tests.finding import pick
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(120)]
 
@@ -40,7 +41,7 @@ class Pier:
 
     def container(self, commit: str) -> dict[str, Any]:
         """The container of a revision, as the engine has it."""
-        return next(each for each in self.dock.containers() if self.named(commit) in each["Name"])
+        return pick(self.dock.containers(), lambda each: self.named(commit) in each["Name"])
 
     async def accepted(self, commit: str, **keys: Any) -> str:
         """Deploy a revision and accept it; the public address."""

@@ -6,19 +6,20 @@ from contextlib import suppress
 
 import pytest
 
-from bot.deploy.target import Deployer
+from bot.deploy import processes
 from bot.model.errors import DeployError
 from tests.integration.deploy import ground as lie
 from tests.integration.deploy.ground import Ground, ask, name, promoted, serves, target
 
 
-async def crash(deployer: Deployer) -> None:
-    """Have the candidate end by itself."""
-    url = (await deployer.urls()).candidate
+async def crash(ground: Ground, url: str | None, commit: str) -> None:
+    """Have a revision end by itself, and wait until it has."""
     assert url is not None
+    (pids,) = (pids for mark, pids in ground.running().items() if mark.startswith(f"{name(commit)}-"))
     with suppress(OSError, http.client.HTTPException):
         ask(url, "/crash")
-    await asyncio.sleep(0.2)
+    while any(processes._look(pid) for pid in pids):
+        await asyncio.sleep(0.02)
 
 
 async def test_a_candidate_that_has_ended_gets_no_users(ground: Ground) -> None:
@@ -27,9 +28,11 @@ async def test_a_candidate_that_has_ended_gets_no_users(ground: Ground) -> None:
         await promoted(deployer, first)
         await deployer.settle()
     async with target().open(ground.context()) as deployer:
-        await deployer.deploy(ground.commit(lie.SERVES + "# 2\n"))
-        public = (await deployer.urls()).public
-        await crash(deployer)
+        second = ground.commit(lie.SERVES + "# 2\n")
+        await deployer.deploy(second)
+        urls = await deployer.urls()
+        public = urls.public
+        await crash(ground, urls.candidate, second)
         with pytest.raises(DeployError, match="has ended"):
             await deployer.promote(100)
         assert serves(public) == name(first)
@@ -43,9 +46,11 @@ async def test_a_candidate_that_has_ended_is_not_accepted(ground: Ground) -> Non
         await promoted(deployer, first)
         await deployer.settle()
     async with target().open(ground.context()) as deployer:
-        await promoted(deployer, ground.commit(lie.SERVES + "# 2\n"))
-        public = (await deployer.urls()).public
-        await crash(deployer)
+        second = ground.commit(lie.SERVES + "# 2\n")
+        await promoted(deployer, second)
+        urls = await deployer.urls()
+        public = urls.public
+        await crash(ground, urls.candidate, second)
         with pytest.raises(DeployError, match="has ended"):
             await deployer.settle()
     assert serves(public) == name(first)
@@ -61,10 +66,7 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(ground
         await deployer.previous(None)
         await deployer.deploy(second)
         urls = await deployer.urls()
-        assert urls.previous is not None
-        with suppress(OSError, http.client.HTTPException):
-            ask(urls.previous, "/crash")
-        await asyncio.sleep(0.2)
+        await crash(ground, urls.previous, first)
         await deployer.promote(50)
         assert {serves(urls.public) for _ in range(6)} == {name(first), name(second)}
     assert serves(urls.public) == name(first)

@@ -92,12 +92,11 @@ async def test_a_forward_follows_the_pods_and_closes_when_there_are_none(kube: G
         public = (await deployer.urls()).public
         assert await asyncio.to_thread(ask, public) == "a"
         kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=0))
-        await asyncio.sleep(0.5)
+        await asyncio.to_thread(kube.cluster.wait, lambda: not kube.cluster.store.every("pods"))
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             await asyncio.to_thread(ask, public)
         kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=2))
         await asyncio.to_thread(kube.settled)
-        await asyncio.sleep(0.5)
         assert await asyncio.to_thread(ask, public) == "a"
     assert kube.lines == ["the port-forward to shop carries nothing: there is no ready pod"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -202,34 +203,36 @@ async def test_prepare_is_run_in_the_work_tree_with_a_shared_cache(ground: Groun
 @pytest.mark.parametrize("source", [lie.HAS_CHILDREN, lie.IGNORES_SIGTERM], ids=["has children", "ignores SIGTERM"])
 async def test_a_revision_is_stopped_with_all_that_it_started(ground: Ground, source: str) -> None:
     ground.commit(source)
-    before = everything()
+    before = below_us()
 
     async with target(keep=False).open(ground.context()) as deployer:
         await promoted(deployer, "HEAD")
-        await asyncio.sleep(0.2)  # let the children get where they are going
-        started = everything() - before
+        # until each is where it wanted to go: in its own session, and deaf to SIGTERM
+        while sum(is_deaf(pid) for pid, _ in below_us() - before) < (3 if source == lie.HAS_CHILDREN else 1):
+            await asyncio.sleep(0.02)
+        started = below_us() - before
         began = time.monotonic()
 
     assert len(started) >= (5 if source == lie.HAS_CHILDREN else 2)
-    assert not started & everything()
+    assert not started & {(row.pid, row.born) for row in processes._all()}
     assert time.monotonic() - began < 5, "leaving is bounded"
 
 
-def everything() -> set[tuple[int, int]]:
-    """The processes whose command or mark is of this test's making: python and what it waits with."""
-    return {
-        (row.pid, row.born)
-        for row in processes._all()
-        if (words := command_of(row.pid))
-        and ("time.sleep(600)" in words or "service.py" in words or "front.py" in words)
-    }
+def below_us() -> set[tuple[int, int]]:
+    """This process's descendants: what is elsewhere on this machine is of other tests."""
+    rows, found = processes._all(), {os.getpid()}
+    while more := {row.pid for row in rows if row.parent in found} - found:
+        found |= more
+    return {(row.pid, row.born) for row in rows if row.pid in found}
 
 
-def command_of(pid: int) -> str:
+def is_deaf(pid: int) -> bool:
+    """Whether a process ignores SIGTERM (proc(5): `SigIgn`)."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        ignored = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:
-        return ""
+        return False
+    return ignored is not None and bool(int(ignored[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 async def test_the_bots_own_secrets_are_not_inherited(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

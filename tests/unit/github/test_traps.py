@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tests.finding import pick
+
 ROOT = Path(__file__).parents[3]
 LISTED = re.findall(r"^(\d+)\. ", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
 RELEASE: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
@@ -33,7 +35,7 @@ def test_each_trap_of_the_list_has_a_test_that_says_so() -> None:
 
 def test_a_release_names_a_finished_image_by_its_digest(tmp_path: Path) -> None:
     """Trap 17: an image that is a Dockerfile is built anew in every job; one that is a tag can become another."""
-    act = next(each["run"] for each in RELEASE["jobs"]["tag"]["steps"] if "action.yml" in each.get("run", ""))
+    act = pick(RELEASE["jobs"]["tag"]["steps"], lambda each: "action.yml" in each.get("run", ""))["run"]
     (edit,) = (line for line in act.splitlines() if line.startswith("sed "))
     before = (ROOT / "action.yml").read_text()
     (tmp_path / "action.yml").write_text(before)
@@ -70,5 +72,5 @@ def test_what_the_page_signs_is_the_proof_by_its_sha256_and_never_the_commit() -
     assert "gitCommit" not in (ROOT / "bot" / "proof.py").read_text()
     outputs = yaml.safe_load((ROOT / "action.yml").read_text())["outputs"]
     assert {"proof-digest", "proof-path"} <= set(outputs)
-    step = next(each for each in RELEASE["jobs"]["image"]["steps"] if "attest" in each.get("uses", ""))
+    step = pick(RELEASE["jobs"]["image"]["steps"], lambda each: "attest" in each.get("uses", ""))
     assert step["with"]["subject-digest"] == "${{ steps.push.outputs.digest }}", "and so is a release's image"
