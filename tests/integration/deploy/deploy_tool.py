@@ -20,7 +20,11 @@ SERVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(500 if sys.argv[2].endswith("fffffff") else 200)
+        status = {"f": 500, "e": 429, "d": 302}.get(sys.argv[2][-1], 200)
+        # what is limited or redirected is so for users alone, and not for probes
+        self.send_response(status if status == 500 or self.path == "/" else 200)
+        if status == 302:
+            self.send_header("location", "/maintenance")
         self.send_header("x-revision", sys.argv[2])
         self.end_headers()
         self.wfile.write(b"ok")

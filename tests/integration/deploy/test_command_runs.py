@@ -242,6 +242,19 @@ async def test_a_share_that_nobody_can_measure_goes_back_and_is_inconclusive(sho
     assert shop.serves() == "shop-aaaaaaa"
 
 
+@pytest.mark.parametrize(("commit", "status"), [("e", 429), ("d", 302)])
+async def test_what_users_did_not_get_before_the_move_is_no_answer(shop: Shop, commit: str, status: int) -> None:
+    asked = QUICK.replace("rate: 100", "rate: 100, http: GET /")
+    await shop.prove("a", f"{{{asked}}}")
+    outcome = await shop.prove(commit, f"{{{asked}}}")
+
+    assert outcome.exit_code == 1, told(outcome)
+    requests = found(outcome, "rollout/promotion: requests")
+    assert f"status {status} (" in (requests.reason or ""), told(outcome)
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
 def test_the_action_publishes_what_is_known_where_the_platform_refuses_and_ends_in_4(
     shop: Shop, github: StandIn
 ) -> None:
