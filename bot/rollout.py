@@ -244,7 +244,11 @@ class Rollout:
         self._act = (f"at {step} %", f"the critical probes could not be run among users at {step} %")
         critical, urls = self._critical(), await self.deployer.urls()
         url = urls.public if step == 100 else urls.candidate
-        if not critical or url is None:
+        if url is None:
+            for name in critical:
+                self.miss(f"at {step} %: {name}", "the candidate has no address of its own at which it could be asked")
+            return
+        if not critical:
             return
         # what is right beside users may be wrong among them
         subject = deployed.subject.model_copy(update={"url": url})

@@ -72,6 +72,12 @@ def _url_without_previous(folder: Path, known: dict[str, Any]) -> dict[str, Any]
     return {name: each for name, each in _url(folder, known).items() if name != "previous"}
 
 
+def _url_without_candidate_among_users(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    """As a platform does that has an address for what is in shadow, and one for users."""
+    shared = len(known.get("traffic", {})) > 1
+    return {name: each for name, each in _url(folder, known).items() if name != "candidate" or not shared}
+
+
 def _deploy_under_a_name_of_its_own(folder: Path, known: dict[str, Any], commit: str) -> dict[str, Any]:
     """As platforms do that name a revision themselves, and give it all the users."""
     said = _deploy(folder, known, commit, f"own-{commit[:7]}")
@@ -127,6 +133,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "deploy_under_a_name_of_its_own": _deploy_under_a_name_of_its_own,
     "url": _url,
     "url_without_previous": _url_without_previous,
+    "url_without_candidate_among_users": _url_without_candidate_among_users,
     "describe": _describe,
     "promote": _promote,
     "promote_in_vain": _promote_in_vain,

@@ -50,9 +50,11 @@ class Shop:
         *,
         hands_over: bool = True,
         identity: str = NAMED,
+        severity: str = "major",
     ) -> Outcome:
         """Deploy a commit by the tool, and prove it; `more` are keys of the target, empty for one that it has not."""
         text = self.spec(strategy, more or {}).replace(b"IDENTITY\n", identity.encode())
+        text = text.replace(b"timed: false", f"timed: false, severity: {severity}".encode())
         request = Request(
             spec=spec.parse(text, "stability.yml", {}),
             commit=commit * 40,
@@ -78,6 +80,12 @@ class Shop:
         }
         chosen = {key: value for key, value in {**keys, **more}.items() if value}
         return SPEC.replace("COMMAND", json.dumps(chosen)).replace("STRATEGY", strategy).encode()
+
+    def serve(self, commit: str) -> None:
+        """Have a revision serve that nobody has proven."""
+        for words in (["deploy", commit * 40, f"shop-{commit * 7}"], ["promote", f"shop-{commit * 7}", "100"]):
+            command = [sys.executable, deploy_tool.__file__, self.folder, *words]
+            subprocess.run(command, check=True, capture_output=True)
 
     @property
     def done(self) -> list[list[str]]:
@@ -255,11 +263,25 @@ async def test_what_users_did_not_get_before_the_move_is_no_answer(shop: Shop, c
     assert shop.serves() == "shop-aaaaaaa"
 
 
+async def test_a_step_without_an_address_of_the_candidate_says_that_nothing_was_looked_at(shop: Shop) -> None:
+    shop.serve("a")
+    tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
+    more = {"url": f"{tool} url_without_candidate_among_users"}
+    outcome = await shop.prove("b", STEPS.replace("10, 50", "50"), more, severity="critical")
+
+    assert (outcome.exit_code, outcome.verdict.verdict) == (3, "inconclusive"), told(outcome)
+    missed = found(outcome, "rollout/at 50 %: health")
+    assert (missed.status, missed.severity) == ("not measured", "critical")
+    assert "has no address of its own" in (missed.reason or "")
+    assert "rollout/at 50 %: health" in (found(outcome, "rollout/at 50 %").reason or "")
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
 def test_the_action_publishes_what_is_known_where_the_platform_refuses_and_ends_in_4(
     shop: Shop, github: StandIn
 ) -> None:
-    for words in (["deploy", "a" * 40, "shop-aaaaaaa"], ["promote", "shop-aaaaaaa", "100"]):
-        subprocess.run([sys.executable, deploy_tool.__file__, shop.folder, *words], check=True, capture_output=True)
+    shop.serve("a")
     home = github.repository("example/shop")
     sha = home.commit("the second")
     (shop.folder / "trouble").write_text(f"promote shop-{sha[:7]} 100")
