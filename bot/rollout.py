@@ -76,11 +76,13 @@ class Rollout:
         async with self._watching("promotion", subject):
             async with self._moving("100 %", 100):
                 deployed = await self._deploy(commit)
+                if self._watch is not None:
+                    self._watch.meet(deployed.subject)  # only the platform knows what it is called
                 if deployed.observation.state == "measured":
-                    if self._watch is not None:
-                        self._watch.meet(deployed.subject)  # only the platform knows what it is called
                     await self._promote(100)
-                self.share = 100
+                    self.share = 100
+                elif self._watch is not None:
+                    self._watch.unmoved()  # one that is not ready was never given them: nobody knows what it has
             if self._has_users:
                 await self._read_back("100 %", 100)
         return deployed

@@ -54,6 +54,7 @@ class RolloutWatch:
         self._sockets: Sockets | None = None
         self._began = 0.0
         self._open_before = 0
+        self._moved = True
 
     async def start(self, share: int = 0) -> None:
         """Begin, and watch for a while before anything moves; `share` is what the candidate has of the traffic now."""
@@ -73,13 +74,20 @@ class RolloutWatch:
 
     @asynccontextmanager
     async def move(self, name: str, share: int) -> AsyncIterator[None]:
-        """Whatever moves traffic is done inside; afterwards the candidate is to have this share."""
-        began, now = time.perf_counter(), None
+        """Whatever moves traffic is done inside; afterwards the candidate is to have this share.
+
+        Where it fails, or is `unmoved`, nobody knows the share.
+        """
+        began, now, self._moved = time.perf_counter(), None, True
         try:
             yield
-            now = share
+            now = share if self._moved else None
         finally:
             self._moves.append(Move(name, now, began, time.perf_counter()))
+
+    def unmoved(self) -> None:
+        """Say that the move under way did not give the candidate its share."""
+        self._moved = False
 
     async def dwell(self, seconds: float, answers: int = FEWEST) -> None:
         """Watch for so long; longer, but not beyond `LONGEST` times that, while fewer have been answered since the move.

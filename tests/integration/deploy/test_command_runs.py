@@ -278,6 +278,22 @@ async def test_a_step_without_an_address_of_the_candidate_says_that_nothing_was_
     assert shop.serves() == "shop-aaaaaaa"
 
 
+async def test_a_candidate_that_never_became_ready_is_given_nothing_whatever_a_person_may_decide(shop: Shop) -> None:
+    shop.serve("a")
+    tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
+    own = {"promote": "", "deploy": f"{tool} deploy bad {{revision}}", "settle": f"{tool} cleanup"}
+    outcome = await shop.prove("b", f"{{rollback: never, {QUICK}}}", own)
+
+    assert (outcome.exit_code, outcome.verdict.verdict) == (1, "unstable"), told(outcome)
+    assert "it crashed while it started" in (found(outcome, "deploy/ready").after or "")
+    assert [each[0] for each in shop.done if each[0] in ("cleanup", "rollback")] == ["rollback"]
+    assert not [each for each in outcome.verdict.findings if "keeps the traffic" in (each.reason or "")]
+    assert "rollout/promotion: traffic at 100 %" not in {each.id for each in outcome.verdict.findings}, told(outcome)
+    assert found(outcome, "rollout/promotion: requests").status == "maintained", told(outcome)
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
 def test_the_action_publishes_what_is_known_where_the_platform_refuses_and_ends_in_4(
     shop: Shop, github: StandIn
 ) -> None:
