@@ -154,8 +154,8 @@ class Rollout:
         self._log(f"{name}: {reason}")
         withheld = self._proofs.pop(PROBE, None)  # there is one observation of each name
         if withheld is not None:
-            self._facts.append(among.unseen("users", withheld.reason or "", self._plan, withheld.remedy))
-        self._facts.append(among.unseen(name, reason, self._plan, remedy))
+            self._facts.append(rollback.unseen("users", withheld.reason or "", self._plan, withheld.remedy))
+        self._facts.append(rollback.unseen(name, reason, self._plan, remedy))
 
     def say(self, name: str, reason: str, remedy: str | None = None) -> None:
         """Have the verdict say why something was not done."""
@@ -163,19 +163,12 @@ class Rollout:
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
     async def _back(self, verdict: Verdict) -> None:
-        # what was lost while traffic moved is no probe: then the critical ones stand for it, or all where none is critical
-        baseline = self._baseline()
-        holding = rollback.holding(baseline)
-        critical = [name for name in self._critical() if name in holding]
-        probes = (
-            rollback.worth_repeating(verdict, baseline) or critical or [n for n in holding if n in self._plan.probes]
-        )
-        await self._prove(rollback.PROBE, probes)
+        await self._prove(rollback.PROBE, rollback.repeated(verdict, self._baseline(), self._plan))
 
     def _critical(self) -> list[str]:
         return [name for name, each in self._plan.probes.items() if each.shown_severity() == "critical"]
 
-    async def _prove(self, name: str, probes: list[str]) -> Observation:
+    async def _prove(self, name: str, probes: rollback.Again) -> Observation:
         moving = self._moving(name, 0)
         proof = await rollback.prove(self.deployer, probes, self._plan, self._folder, self._log, moving, name)
         self.share = 0
@@ -191,8 +184,8 @@ class Rollout:
         self._log("rehearsing a rollback")
         await self._give(100, f"{DRILL} 100 %")
         await self._dwell(100)
-        shown = await self._prove(DRILL, rollback.holding(self._baseline()))
-        if shown.state != "measured":
+        shown = await self._prove(DRILL, rollback.repeated(None, self._baseline(), self._plan))
+        if shown.state != "measured" or shown.facts:  # what may never have held there shows nothing
             return None
         await self._dwell(0)  # its users are seen there as well, and not only its probes
         self._act = (DRILL, "the candidate could not be brought up again")

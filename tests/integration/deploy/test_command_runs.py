@@ -294,6 +294,37 @@ async def test_a_candidate_that_never_became_ready_is_given_nothing_whatever_a_p
     assert shop.serves() == "shop-aaaaaaa"
 
 
+def alone(shop: Shop) -> dict[str, Any]:
+    """A previous revision that nothing is known of: it was never proven, and has no address of its own."""
+    return {"url": f"{sys.executable} {deploy_tool.__file__} {shop.folder} url_without_previous"}
+
+
+async def test_a_rollback_that_did_nothing_is_found_where_there_is_no_run_of_the_revision_before(shop: Shop) -> None:
+    shop.serve("a")
+    outcome = await shop.prove("f", f"{{shadow: false, {QUICK}}}", {**alone(shop), "rollback": "true"}, identity="")
+
+    assert shop.serves() == "shop-fffffff"
+    assert outcome.verdict.rules[0] == "the rollback failed", told(outcome)
+    again = found(outcome, "rollback/health")
+    assert (again.status, again.severity) == ("broken", "critical")
+    assert "500" in (again.after or "")
+    assert "The rollback failed: health" in report.text(outcome.verdict)
+
+
+async def test_a_rehearsal_on_a_revision_that_nothing_is_known_of_proves_nothing_where_a_probe_fails(
+    shop: Shop,
+) -> None:
+    shop.serve("f")
+    outcome = await shop.prove("b", f"{{rollback: drill, {QUICK}}}", alone(shop))
+
+    assert outcome.verdict.verdict == "inconclusive", told(outcome)
+    missed = found(outcome, "drill/health")
+    assert (missed.status, missed.severity) == ("not measured", "critical")
+    assert "no run of the revision before says that it held there" in (missed.reason or "")
+    assert "Rehearsed a rollback to shop-fffffff, which is not proven: health" in report.text(outcome.verdict)
+    assert shop.serves() == "shop-fffffff"
+
+
 def test_the_action_publishes_what_is_known_where_the_platform_refuses_and_ends_in_4(
     shop: Shop, github: StandIn
 ) -> None:
