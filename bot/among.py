@@ -35,7 +35,7 @@ async def look(candidate: Subject, probes: list[str], plan: Plan, folder: Path, 
                 continue
             check = rollback.held(name, seen, f"at {step} %: {name}")
             if check.ok or final:
-                checks.append(check)
+                checks.append(check.model_copy(update={"severity": plan.probes[name].shown_severity()}))
                 left.remove(name)
         if not left:
             break

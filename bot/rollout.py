@@ -243,11 +243,24 @@ class Rollout:
             for name in critical:
                 self.miss(f"at {step} %: {name}", "the candidate has no address of its own at which it could be asked")
             return
-        if not critical:
-            return
         # what is right beside users may be wrong among them
-        subject = deployed.subject.model_copy(update={"url": url})
-        seen = await among.look(subject, critical, self._plan, self._folder, step)
+        await self._look_at(deployed.subject.model_copy(update={"url": url}), critical, step)
+
+    async def look_at_public(self, deployed: Deployed, run: Run) -> None:
+        """Run what held at the address of a candidate that has all the users once more on the public URL.
+
+        It is an address of its own: what is measured side by side is asked without a domain or a balancer in between.
+        """
+        self._act = ("at 100 %", "the probes could not be run on the public URL")
+        public = (await self.deployer.urls()).public
+        if public != deployed.subject.url:
+            held = [name for name in rollback.holding(run) if name in self._plan.probes]
+            await self._look_at(deployed.subject.model_copy(update={"url": public}), held, 100)
+
+    async def _look_at(self, subject: Subject, probes: list[str], step: int) -> None:
+        if not probes:
+            return
+        seen = await among.look(subject, probes, self._plan, self._folder, step)
         self.evidence |= seen.evidence
         self._checks += seen.checks
         for name, reason in seen.unseen.items():

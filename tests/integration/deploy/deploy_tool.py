@@ -22,7 +22,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         status = {"f": 500, "e": 429, "d": 302}.get(sys.argv[2][-1], 200)
         # what is limited or redirected is so for users alone, and not for probes
-        self.send_response(status if status == 500 or self.path == "/" else 200)
+        status = status if status == 500 or self.path == "/" else 200
+        public = not self.headers["host"].endswith(":" + sys.argv[1])
+        self.send_response(404 if sys.argv[2].endswith("9" * 7) and public and self.path == "/health" else status)
         if status == 302:
             self.send_header("location", "/maintenance")
         self.send_header("x-revision", sys.argv[2])

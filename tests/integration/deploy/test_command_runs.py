@@ -253,7 +253,7 @@ async def test_a_share_that_nobody_can_measure_goes_back_and_is_inconclusive(sho
 @pytest.mark.parametrize(("commit", "status"), [("e", 429), ("d", 302)])
 async def test_what_users_did_not_get_before_the_move_is_no_answer(shop: Shop, commit: str, status: int) -> None:
     asked = QUICK.replace("rate: 100", "rate: 100, http: GET /")
-    await shop.prove("a", f"{{{asked}}}")
+    shop.serve("a")
     outcome = await shop.prove(commit, f"{{{asked}}}")
 
     assert outcome.exit_code == 1, told(outcome)
@@ -292,6 +292,19 @@ async def test_a_candidate_that_never_became_ready_is_given_nothing_whatever_a_p
     assert found(outcome, "rollout/promotion: requests").status == "maintained", told(outcome)
     assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
     assert shop.serves() == "shop-aaaaaaa"
+
+
+async def test_with_all_the_users_probes_ask_the_public_url_as_well(shop: Shop) -> None:
+    shop.serve("a")
+    asked = QUICK.replace("rate: 100", "rate: 100, http: GET /")
+    outcome = await shop.prove("9", f"{{shadow: false, {asked}}}", severity="minor")
+
+    assert found(outcome, "health/status").status == "maintained"  # at its own address
+    public = found(outcome, "rollout/at 100 %: health")
+    assert (public.status, public.severity) == ("broken", "minor"), told(outcome)
+    assert "404" in (public.after or "")
+    assert found(outcome, "rollout/promotion: requests").status == "maintained", told(outcome)
+    assert (outcome.verdict.verdict, outcome.verdict.readiness) == ("stable", "approved with warnings")
 
 
 def alone(shop: Shop) -> dict[str, Any]:
