@@ -178,7 +178,7 @@ async def test_nothing_is_taken_away_before_users_are_given_back(shop: Shop) -> 
 async def test_a_step_that_the_platform_refuses_leaves_a_verdict_and_the_proof_that_the_traffic_is_back(
     shop: Shop,
 ) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 50")
     outcome = await shop.prove("b", STEPS)
 
@@ -199,7 +199,7 @@ async def test_a_step_that_the_platform_refuses_leaves_a_verdict_and_the_proof_t
 
 
 async def test_a_platform_that_refuses_the_way_back_as_well_leaves_an_unstable_verdict(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 100\nrollback")
     outcome = await shop.prove("b", f"{{{QUICK}}}")
 
@@ -211,7 +211,7 @@ async def test_a_platform_that_refuses_the_way_back_as_well_leaves_an_unstable_v
 
 
 async def test_a_candidate_that_is_refused_its_users_before_it_is_probed_has_a_verdict(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 100")
     outcome = await shop.prove("b", f"{{shadow: false, {QUICK}}}")
 
@@ -223,7 +223,7 @@ async def test_a_candidate_that_is_refused_its_users_before_it_is_probed_has_a_v
 
 
 async def test_a_platform_that_says_itself_that_nothing_moved_is_found_without_any_identity(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}", identity="")
+    shop.serve("a")
     tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
     pinned = {"promote": f"{tool} promote_in_vain {{revision}} {{percent}}"}
     outcome = await shop.prove("b", STEPS, pinned, identity="")
@@ -236,7 +236,7 @@ async def test_a_platform_that_says_itself_that_nothing_moved_is_found_without_a
 
 
 async def test_a_share_that_nobody_can_measure_goes_back_and_is_inconclusive(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}", identity="")
+    shop.serve("a")
     outcome = await shop.prove("b", STEPS, identity="")
 
     assert (outcome.exit_code, outcome.verdict.verdict) == (3, "inconclusive"), told(outcome)
