@@ -35,7 +35,7 @@ async def look(candidate: Subject, probes: list[str], plan: Plan, folder: Path, 
                 continue
             check = rollback.held(name, seen, f"at {step} %: {name}")
             if check.ok or final:
-                checks.append(check)
+                checks.append(check.model_copy(update={"severity": plan.probes[name].shown_severity()}))
                 left.remove(name)
         if not left:
             break
@@ -49,7 +49,7 @@ async def read_back(
     try:
         shares = await deployer.traffic()
     except DeployError as error:
-        return unseen(name, f"the platform does not say who has the traffic: {error}", plan)
+        return rollback.unseen(name, f"the platform does not say who has the traffic: {error}", plan)
     if not shares:
         return None
     redact = plan.redactor.text
@@ -60,9 +60,3 @@ async def read_back(
         "severity": severity,
     }
     return Fact(id=name, kind="read-back", value=value)
-
-
-def unseen(name: str, reason: str, plan: Plan, remedy: str | None = None) -> Fact:
-    """What was to be seen and was not: the judge makes no green of it."""
-    words: dict[str, JsonValue] = {"reason": plan.redactor.text(reason)}
-    return Fact(id=name, kind="unseen", value=words | ({"remedy": remedy} if remedy else {}))

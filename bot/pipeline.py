@@ -201,6 +201,8 @@ class _Pass:
         previous = self.previous.subject.model_copy(update={"session": session_id}) if self.previous else None
         self.session = Session(self._plan(), candidate, previous, self.request.out)
         carried = await self._measure(self.session, candidate, previous)
+        if not rollout.course.shadow:
+            await rollout.look_at_public(deployed, self.session.runs()[0])
         if all(each.state != "broken" for each in self.session.runs()[0].observations):
             count = self.spec.strategy.starts
             started = await starting.started(deployer, count, deployed, self.previous, self.log)

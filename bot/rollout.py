@@ -76,11 +76,13 @@ class Rollout:
         async with self._watching("promotion", subject):
             async with self._moving("100 %", 100):
                 deployed = await self._deploy(commit)
+                if self._watch is not None:
+                    self._watch.meet(deployed.subject)  # only the platform knows what it is called
                 if deployed.observation.state == "measured":
-                    if self._watch is not None:
-                        self._watch.meet(deployed.subject)  # only the platform knows what it is called
                     await self._promote(100)
-                self.share = 100
+                    self.share = 100
+                elif self._watch is not None:
+                    self._watch.unmoved()  # one that is not ready was never given them: nobody knows what it has
             if self._has_users:
                 await self._read_back("100 %", 100)
         return deployed
@@ -152,8 +154,8 @@ class Rollout:
         self._log(f"{name}: {reason}")
         withheld = self._proofs.pop(PROBE, None)  # there is one observation of each name
         if withheld is not None:
-            self._facts.append(among.unseen("users", withheld.reason or "", self._plan, withheld.remedy))
-        self._facts.append(among.unseen(name, reason, self._plan, remedy))
+            self._facts.append(rollback.unseen("users", withheld.reason or "", self._plan, withheld.remedy))
+        self._facts.append(rollback.unseen(name, reason, self._plan, remedy))
 
     async def uphold(self, verdict: Verdict) -> None:
         """Bring the revision before up again where it has ended by itself meanwhile, and prove that."""
@@ -168,19 +170,12 @@ class Rollout:
         self._proofs[name] = rollback.observation(name, "not measured", reason=reason, remedy=remedy)
 
     async def _back(self, verdict: Verdict) -> None:
-        # what was lost while traffic moved is no probe: then the critical ones stand for it, or all where none is critical
-        baseline = self._baseline()
-        holding = rollback.holding(baseline)
-        critical = [name for name in self._critical() if name in holding]
-        probes = (
-            rollback.worth_repeating(verdict, baseline) or critical or [n for n in holding if n in self._plan.probes]
-        )
-        await self._prove(rollback.PROBE, probes)
+        await self._prove(rollback.PROBE, rollback.repeated(verdict, self._baseline(), self._plan))
 
     def _critical(self) -> list[str]:
         return [name for name, each in self._plan.probes.items() if each.shown_severity() == "critical"]
 
-    async def _prove(self, name: str, probes: list[str]) -> Observation:
+    async def _prove(self, name: str, probes: rollback.Again) -> Observation:
         moving = self._moving(name, 0)
         proof = await rollback.prove(self.deployer, probes, self._plan, self._folder, self._log, moving, name)
         self.share = 0
@@ -196,8 +191,8 @@ class Rollout:
         self._log("rehearsing a rollback")
         await self._give(100, f"{DRILL} 100 %")
         await self._dwell(100)
-        shown = await self._prove(DRILL, rollback.holding(self._baseline()))
-        if shown.state != "measured":
+        shown = await self._prove(DRILL, rollback.repeated(None, self._baseline(), self._plan))
+        if shown.state != "measured" or shown.facts:  # what may never have held there shows nothing
             return None
         await self._dwell(0)  # its users are seen there as well, and not only its probes
         self._act = (DRILL, "the candidate could not be brought up again")
@@ -251,11 +246,28 @@ class Rollout:
         self._act = (f"at {step} %", f"the critical probes could not be run among users at {step} %")
         critical, urls = self._critical(), await self.deployer.urls()
         url = urls.public if step == 100 else urls.candidate
-        if not critical or url is None:
+        if url is None:
+            for name in critical:
+                self.miss(f"at {step} %: {name}", "the candidate has no address of its own at which it could be asked")
             return
         # what is right beside users may be wrong among them
-        subject = deployed.subject.model_copy(update={"url": url})
-        seen = await among.look(subject, critical, self._plan, self._folder, step)
+        await self._look_at(deployed.subject.model_copy(update={"url": url}), critical, step)
+
+    async def look_at_public(self, deployed: Deployed, run: Run) -> None:
+        """Run what held at the address of a candidate that has all the users once more on the public URL.
+
+        It is an address of its own: what is measured side by side is asked without a domain or a balancer in between.
+        """
+        self._act = ("at 100 %", "the probes could not be run on the public URL")
+        public = (await self.deployer.urls()).public
+        if public != deployed.subject.url:
+            held = [name for name in rollback.holding(run) if name in self._plan.probes]
+            await self._look_at(deployed.subject.model_copy(update={"url": public}), held, 100)
+
+    async def _look_at(self, subject: Subject, probes: list[str], step: int) -> None:
+        if not probes:
+            return
+        seen = await among.look(subject, probes, self._plan, self._folder, step)
         self.evidence |= seen.evidence
         self._checks += seen.checks
         for name, reason in seen.unseen.items():

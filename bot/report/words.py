@@ -281,12 +281,15 @@ def _restored(verdict: Verdict, probe: str, said: tuple[str, str, str]) -> tuple
         return None
     if all(each.status == "not measured" for each in found):
         return False, f"{said[0]}: {found[0].reason or 'nothing was seen of it'}"
-    failed = [each for each in found if each.status in BAD or each.status == "not measured"]
+    failed = [each for each in found if each.status in BAD]
+    unproven = [each for each in found if each.status == "not measured"]
     own = ("previous revision serves", "candidate comes up again")
     again = [each for each in found if each.kind == "check" and each.item not in own]
     if failed:
-        return False, f"{said[1]}: {', '.join(each.item for each in failed)}"
+        return False, f"{said[1]}: {', '.join(each.item for each in (*failed, *unproven))}"
     serving = next((each.after for each in found if each.item == own[0]), None) or "the one before"
+    if unproven:
+        return False, f"{said[2]} {serving}, which is not proven: {', '.join(each.item for each in unproven)}"
     bad = {each.probe for each in verdict.findings if each.status in BAD}
     failed_before = probe == "rollback" and all(each.item in bad for each in again)
     what = "probes that failed hold again" if failed_before else "probes hold there"

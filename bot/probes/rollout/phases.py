@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from bot.model import Subject
 from bot.probes.identity import Identity, Witness
-from bot.probes.rollout.requests import Sent
+from bot.probes.rollout.requests import LIMITED, Sent
 from bot.safety.redact import Redactor
 
 
@@ -58,15 +58,24 @@ def phases(
         starts.append((move.ended + (grace if index else 0.0), move.name, move.share))
     inside: list[list[Sent]] = [[] for _ in starts]
     for each in sent:
-        if not each.ours:
+        if not each.ours or each.status == LIMITED:
             inside[phase_of(each, [start for start, _, _ in starts])].append(each)
     return [_phase(name, share, those, names, redactor) for (_, name, share), those in zip(starts, inside, strict=True)]
 
 
 def _phase(name: str, share: int | None, inside: Sequence[Sent], names: Names, redactor: Redactor) -> JsonValue:
-    answered = [each for each in inside if each.lost is None]
+    counted = [each for each in inside if not each.ours]
+    answered = [each for each in counted if each.lost is None]
     told = names.counted([each.who for each in answered], redactor)
-    return {"name": name, "share": share, "sent": len(inside), "lost": len(inside) - len(answered), **told}
+    left_out = {"limited": len(inside) - len(counted)}
+    return {
+        "name": name,
+        "share": share,
+        "sent": len(counted),
+        "lost": len(counted) - len(answered),
+        **left_out,
+        **told,
+    }
 
 
 def phase_of(sent: Sent, starts: Sequence[float]) -> int:

@@ -20,10 +20,9 @@ LATE = 0.5
 """Seconds by which we may have been late ourselves with a request that has no answer; more is no fault of the service."""
 FAILED = 500
 """From this status on a user's request has failed."""
-REFUSED = 400
-"""From this status on one has failed as well, where none was refused before anything moved."""
 LIMITED = 429
-"""We ask too often (RFC 6585, section 4): that is our own doing, and says nothing of a user's request."""
+"""We ask too often (RFC 6585, section 4): our own doing, as far as it was so before anything moved."""
+_REDIRECTED, _REFUSED = 3, 4
 
 
 class Sent(NamedTuple):
@@ -93,17 +92,27 @@ class Stream:
             self.sent.append(Sent(planned, answer.seconds, self._who(answer), lost, status == LIMITED, status))
 
 
-def with_refusals(sent: Sequence[Sent], moved: float) -> list[Sent]:
-    """The requests; a refusal after traffic had begun to move is one that was lost, if nobody was refused before.
+def with_losses(sent: Sequence[Sent], moved: float) -> list[Sent]:
+    """The requests; one is lost as well whose answer since `moved` is worse than what users got before.
 
-    Where some were, the request is one that is refused as a rule: a page that wants a login, or is not there.
+    That is a redirect or a refusal where none had so bad a status before: where some had, the request is one that is
+    answered so as a rule (a page that wants a login, or is not there). It is a 429 where nobody was limited before;
+    where some were, the judge holds how many against how many.
     """
-    before = [each.status for each in sent if each.planned < moved and each.status is not None and not each.ours]
-    if not before or any(REFUSED <= status < FAILED for status in before):
+    before = [each for each in sent if each.planned < moved and each.status is not None]
+    worst = max((_kind(each) for each in before if not each.ours and _kind(each) <= _REFUSED), default=_REDIRECTED)
+    if not any(not each.ours for each in before):
         return [*sent]
-    return [
-        each._replace(lost=f"status {each.status}")
-        if each.lost is None and each.planned >= moved and each.status is not None and each.status >= REFUSED
-        else each
-        for each in sent
-    ]
+    limited = any(each.status == LIMITED for each in before)
+    return [_lost(each, worst, limited=limited) if each.planned >= moved else each for each in sent]
+
+
+def _kind(sent: Sent) -> int:
+    """The class of a status (RFC 9110, section 15); 0 where there was no answer."""
+    return (sent.status or 0) // 100
+
+
+def _lost(sent: Sent, worst: int, *, limited: bool) -> Sent:
+    if sent.status == LIMITED:
+        return sent if limited else sent._replace(ours=False)
+    return sent._replace(lost=f"status {sent.status}") if sent.lost is None and _kind(sent) > worst else sent

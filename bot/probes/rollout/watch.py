@@ -54,6 +54,7 @@ class RolloutWatch:
         self._sockets: Sockets | None = None
         self._began = 0.0
         self._open_before = 0
+        self._moved = True
 
     async def start(self, share: int = 0) -> None:
         """Begin, and watch for a while before anything moves; `share` is what the candidate has of the traffic now."""
@@ -73,13 +74,20 @@ class RolloutWatch:
 
     @asynccontextmanager
     async def move(self, name: str, share: int) -> AsyncIterator[None]:
-        """Whatever moves traffic is done inside; afterwards the candidate is to have this share."""
-        began, now = time.perf_counter(), None
+        """Whatever moves traffic is done inside; afterwards the candidate is to have this share.
+
+        Where it fails, or is `unmoved`, nobody knows the share.
+        """
+        began, now, self._moved = time.perf_counter(), None, True
         try:
             yield
-            now = share
+            now = share if self._moved else None
         finally:
             self._moves.append(Move(name, now, began, time.perf_counter()))
+
+    def unmoved(self) -> None:
+        """Say that the move under way did not give the candidate its share."""
+        self._moved = False
 
     async def dwell(self, seconds: float, answers: int = FEWEST) -> None:
         """Watch for so long; longer, but not beyond `LONGEST` times that, while fewer have been answered since the move.
@@ -90,7 +98,7 @@ class RolloutWatch:
         await asyncio.sleep(seconds)
         since = self._moves[-1].ended + (self.settings.grace if len(self._moves) > 1 else 0.0)
         while self._stream is not None and time.perf_counter() < until:
-            seen = [each for each in self._stream.sent if each.planned >= since and not each.ours]
+            seen = [each for each in self._sent() if each.planned >= since and not each.ours]
             if len(seen) >= answers or any(each.lost for each in seen):
                 return
             await asyncio.sleep(0.05)
@@ -130,11 +138,7 @@ class RolloutWatch:
 
     def seen(self, open_after: int | None = None) -> Observation:
         """What was seen by now; of the sockets only once it is known how many are open in the end."""
-        from bot.probes.rollout.requests import with_refusals
-
-        moved = self._moves[1].began if len(self._moves) > 1 else float("inf")
-        sent = sorted(self._stream.sent, key=lambda each: each.planned) if self._stream else []
-        sent = with_refusals(sent, moved)
+        sent = sorted(self._sent(), key=lambda each: each.planned)
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
             "same_commit": self._names.same_commit,
@@ -152,6 +156,15 @@ class RolloutWatch:
             state="measured",
             facts=(Fact(id=self.name, kind="rollout", value=value, evidence=evidence),),
         )
+
+    def _sent(self) -> "list[Sent]":
+        """What has come back by now, with what users lost since the first move."""
+        from bot.probes.rollout.requests import with_losses
+
+        return with_losses(self._stream.sent, self._first_move()) if self._stream else []
+
+    def _first_move(self) -> float:
+        return self._moves[1].began if len(self._moves) > 1 else float("inf")
 
     def _who(self, answer: "Answer") -> str | None:
         identity = self._plan.identity
@@ -171,13 +184,14 @@ class RolloutWatch:
             "allowed": self.settings.lost,
             "ours": sum(each.ours for each in sent),
             "gap_ms": _longest_gap(sent),
+            "gap_limited_ms": _longest_gap(sent, limits=True),
             "lost_by": [[self._context.redactor.text(why), times] for why, times in ways.most_common(WORST)],
         }
 
     def _of_sockets(self, open_after: int) -> JsonValue:
         if self._sockets is None or self._step is None:
             return None
-        first = self._moves[1].began if len(self._moves) > 1 else float("inf")
+        first = self._first_move()
         ends: dict[int, list[Closed]] = {}
         for socket in self._sockets.sockets:
             for end in socket.ends:
@@ -215,11 +229,14 @@ def _ended(code: int, those: "Sequence[Closed]") -> JsonValue:
     }
 
 
-def _longest_gap(sent: "Sequence[Sent]") -> float:
-    """Milliseconds from the first of some lost requests until the next one that was answered, at the longest."""
+def _longest_gap(sent: "Sequence[Sent]", *, limits: bool = False) -> float:
+    """Milliseconds from the first of some lost requests until the next one that was answered, at the longest.
+
+    What was lost by our own fault makes none; with `limits`, what a limit refused does.
+    """
     longest, since = 0.0, None
     for each in sent:
-        if each.ours:
+        if each.ours and not (limits and each.status is not None):
             continue
         if each.lost is not None:
             since = each.planned if since is None else since

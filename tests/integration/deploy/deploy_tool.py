@@ -20,7 +20,13 @@ SERVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(500 if sys.argv[2].endswith("fffffff") else 200)
+        status = {"f": 500, "e": 429, "d": 302}.get(sys.argv[2][-1], 200)
+        # what is limited or redirected is so for users alone, and not for probes
+        status = status if status == 500 or self.path == "/" else 200
+        public = not self.headers["host"].endswith(":" + sys.argv[1])
+        self.send_response(404 if sys.argv[2].endswith("9" * 7) and public and self.path == "/health" else status)
+        if status == 302:
+            self.send_header("location", "/maintenance")
         self.send_header("x-revision", sys.argv[2])
         self.end_headers()
         self.wfile.write(b"ok")
@@ -66,6 +72,12 @@ def _url(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
 
 def _url_without_previous(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in _url(folder, known).items() if name != "previous"}
+
+
+def _url_without_candidate_among_users(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    """As a platform does that has an address for what is in shadow, and one for users."""
+    shared = len(known.get("traffic", {})) > 1
+    return {name: each for name, each in _url(folder, known).items() if name != "candidate" or not shared}
 
 
 def _deploy_under_a_name_of_its_own(folder: Path, known: dict[str, Any], commit: str) -> dict[str, Any]:
@@ -123,6 +135,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "deploy_under_a_name_of_its_own": _deploy_under_a_name_of_its_own,
     "url": _url,
     "url_without_previous": _url_without_previous,
+    "url_without_candidate_among_users": _url_without_candidate_among_users,
     "describe": _describe,
     "promote": _promote,
     "promote_in_vain": _promote_in_vain,

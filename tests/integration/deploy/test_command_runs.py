@@ -50,9 +50,11 @@ class Shop:
         *,
         hands_over: bool = True,
         identity: str = NAMED,
+        severity: str = "major",
     ) -> Outcome:
         """Deploy a commit by the tool, and prove it; `more` are keys of the target, empty for one that it has not."""
         text = self.spec(strategy, more or {}).replace(b"IDENTITY\n", identity.encode())
+        text = text.replace(b"timed: false", f"timed: false, severity: {severity}".encode())
         request = Request(
             spec=spec.parse(text, "stability.yml", {}),
             commit=commit * 40,
@@ -78,6 +80,12 @@ class Shop:
         }
         chosen = {key: value for key, value in {**keys, **more}.items() if value}
         return SPEC.replace("COMMAND", json.dumps(chosen)).replace("STRATEGY", strategy).encode()
+
+    def serve(self, commit: str) -> None:
+        """Have a revision serve that nobody has proven."""
+        for words in (["deploy", commit * 40, f"shop-{commit * 7}"], ["promote", f"shop-{commit * 7}", "100"]):
+            command = [sys.executable, deploy_tool.__file__, self.folder, *words]
+            subprocess.run(command, check=True, capture_output=True)
 
     @property
     def done(self) -> list[list[str]]:
@@ -170,7 +178,7 @@ async def test_nothing_is_taken_away_before_users_are_given_back(shop: Shop) -> 
 async def test_a_step_that_the_platform_refuses_leaves_a_verdict_and_the_proof_that_the_traffic_is_back(
     shop: Shop,
 ) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 50")
     outcome = await shop.prove("b", STEPS)
 
@@ -191,7 +199,7 @@ async def test_a_step_that_the_platform_refuses_leaves_a_verdict_and_the_proof_t
 
 
 async def test_a_platform_that_refuses_the_way_back_as_well_leaves_an_unstable_verdict(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 100\nrollback")
     outcome = await shop.prove("b", f"{{{QUICK}}}")
 
@@ -203,7 +211,7 @@ async def test_a_platform_that_refuses_the_way_back_as_well_leaves_an_unstable_v
 
 
 async def test_a_candidate_that_is_refused_its_users_before_it_is_probed_has_a_verdict(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}")
+    shop.serve("a")
     (shop.folder / "trouble").write_text("promote shop-bbbbbbb 100")
     outcome = await shop.prove("b", f"{{shadow: false, {QUICK}}}")
 
@@ -215,7 +223,7 @@ async def test_a_candidate_that_is_refused_its_users_before_it_is_probed_has_a_v
 
 
 async def test_a_platform_that_says_itself_that_nothing_moved_is_found_without_any_identity(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}", identity="")
+    shop.serve("a")
     tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
     pinned = {"promote": f"{tool} promote_in_vain {{revision}} {{percent}}"}
     outcome = await shop.prove("b", STEPS, pinned, identity="")
@@ -228,7 +236,7 @@ async def test_a_platform_that_says_itself_that_nothing_moved_is_found_without_a
 
 
 async def test_a_share_that_nobody_can_measure_goes_back_and_is_inconclusive(shop: Shop) -> None:
-    await shop.prove("a", f"{{{QUICK}}}", identity="")
+    shop.serve("a")
     outcome = await shop.prove("b", STEPS, identity="")
 
     assert (outcome.exit_code, outcome.verdict.verdict) == (3, "inconclusive"), told(outcome)
@@ -242,11 +250,98 @@ async def test_a_share_that_nobody_can_measure_goes_back_and_is_inconclusive(sho
     assert shop.serves() == "shop-aaaaaaa"
 
 
+@pytest.mark.parametrize(("commit", "status"), [("e", 429), ("d", 302)])
+async def test_what_users_did_not_get_before_the_move_is_no_answer(shop: Shop, commit: str, status: int) -> None:
+    asked = QUICK.replace("rate: 100", "rate: 100, http: GET /")
+    shop.serve("a")
+    outcome = await shop.prove(commit, f"{{{asked}}}")
+
+    assert outcome.exit_code == 1, told(outcome)
+    requests = found(outcome, "rollout/promotion: requests")
+    assert f"status {status} (" in (requests.reason or ""), told(outcome)
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
+async def test_a_step_without_an_address_of_the_candidate_says_that_nothing_was_looked_at(shop: Shop) -> None:
+    shop.serve("a")
+    tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
+    more = {"url": f"{tool} url_without_candidate_among_users"}
+    outcome = await shop.prove("b", STEPS.replace("10, 50", "50"), more, severity="critical")
+
+    assert (outcome.exit_code, outcome.verdict.verdict) == (3, "inconclusive"), told(outcome)
+    missed = found(outcome, "rollout/at 50 %: health")
+    assert (missed.status, missed.severity) == ("not measured", "critical")
+    assert "has no address of its own" in (missed.reason or "")
+    assert "rollout/at 50 %: health" in (found(outcome, "rollout/at 50 %").reason or "")
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
+async def test_a_candidate_that_never_became_ready_is_given_nothing_whatever_a_person_may_decide(shop: Shop) -> None:
+    shop.serve("a")
+    tool = f"{sys.executable} {deploy_tool.__file__} {shop.folder}"
+    own = {"promote": "", "deploy": f"{tool} deploy bad {{revision}}", "settle": f"{tool} cleanup"}
+    outcome = await shop.prove("b", f"{{rollback: never, {QUICK}}}", own)
+
+    assert (outcome.exit_code, outcome.verdict.verdict) == (1, "unstable"), told(outcome)
+    assert "it crashed while it started" in (found(outcome, "deploy/ready").after or "")
+    assert [each[0] for each in shop.done if each[0] in ("cleanup", "rollback")] == ["rollback"]
+    assert not [each for each in outcome.verdict.findings if "keeps the traffic" in (each.reason or "")]
+    assert "rollout/promotion: traffic at 100 %" not in {each.id for each in outcome.verdict.findings}, told(outcome)
+    assert found(outcome, "rollout/promotion: requests").status == "maintained", told(outcome)
+    assert found(outcome, "rollback/previous revision serves").after == "shop-aaaaaaa"
+    assert shop.serves() == "shop-aaaaaaa"
+
+
+async def test_with_all_the_users_probes_ask_the_public_url_as_well(shop: Shop) -> None:
+    shop.serve("a")
+    asked = QUICK.replace("rate: 100", "rate: 100, http: GET /")
+    outcome = await shop.prove("9", f"{{shadow: false, {asked}}}", severity="minor")
+
+    assert found(outcome, "health/status").status == "maintained"  # at its own address
+    public = found(outcome, "rollout/at 100 %: health")
+    assert (public.status, public.severity) == ("broken", "minor"), told(outcome)
+    assert "404" in (public.after or "")
+    assert found(outcome, "rollout/promotion: requests").status == "maintained", told(outcome)
+    assert (outcome.verdict.verdict, outcome.verdict.readiness) == ("stable", "approved with warnings")
+
+
+def alone(shop: Shop) -> dict[str, Any]:
+    """A previous revision that nothing is known of: it was never proven, and has no address of its own."""
+    return {"url": f"{sys.executable} {deploy_tool.__file__} {shop.folder} url_without_previous"}
+
+
+async def test_a_rollback_that_did_nothing_is_found_where_there_is_no_run_of_the_revision_before(shop: Shop) -> None:
+    shop.serve("a")
+    outcome = await shop.prove("f", f"{{shadow: false, {QUICK}}}", {**alone(shop), "rollback": "true"}, identity="")
+
+    assert shop.serves() == "shop-fffffff"
+    assert outcome.verdict.rules[0] == "the rollback failed", told(outcome)
+    again = found(outcome, "rollback/health")
+    assert (again.status, again.severity) == ("broken", "critical")
+    assert "500" in (again.after or "")
+    assert "The rollback failed: health" in report.text(outcome.verdict)
+
+
+async def test_a_rehearsal_on_a_revision_that_nothing_is_known_of_proves_nothing_where_a_probe_fails(
+    shop: Shop,
+) -> None:
+    shop.serve("f")
+    outcome = await shop.prove("b", f"{{rollback: drill, {QUICK}}}", alone(shop))
+
+    assert outcome.verdict.verdict == "inconclusive", told(outcome)
+    missed = found(outcome, "drill/health")
+    assert (missed.status, missed.severity) == ("not measured", "critical")
+    assert "no run of the revision before says that it held there" in (missed.reason or "")
+    assert "Rehearsed a rollback to shop-fffffff, which is not proven: health" in report.text(outcome.verdict)
+    assert shop.serves() == "shop-fffffff"
+
+
 def test_the_action_publishes_what_is_known_where_the_platform_refuses_and_ends_in_4(
     shop: Shop, github: StandIn
 ) -> None:
-    for words in (["deploy", "a" * 40, "shop-aaaaaaa"], ["promote", "shop-aaaaaaa", "100"]):
-        subprocess.run([sys.executable, deploy_tool.__file__, shop.folder, *words], check=True, capture_output=True)
+    shop.serve("a")
     home = github.repository("example/shop")
     sha = home.commit("the second")
     (shop.folder / "trouble").write_text(f"promote shop-{sha[:7]} 100")

@@ -168,7 +168,7 @@ async def test_a_first_revision_gets_all_the_users_once_it_is_ready(shop: Shop) 
 
     assert outcome.verdict.verdict == "first run"
     assert any("no previous revision" in line for line in shop.logged)
-    assert items(outcome, "rollout") == {}
+    assert items(outcome, "rollout") == {"at 100 %: health": "new", "at 100 %: socket": "new"}  # on the public URL
     assert items(outcome, "deploy")["cold start"] == "new"
     shop.assert_alone(commit)
 

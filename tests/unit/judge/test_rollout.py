@@ -115,6 +115,46 @@ def test_a_watch_that_was_not_there_when_it_mattered_says_nothing(sent: int, our
     assert judged(blind, requests={"ours": ours})["requests"].status == "not measured"
 
 
+def limiting(before: int, after: int, candidate: int = 150) -> list[dict[str, Any]]:
+    """A watch in which so many requests were refused with 429, before and since."""
+    old, moving, new = SMOOTH[0], SMOOTH[1], phase("100 %", 100, candidate)
+    return [{**old, "limited": before}, moving, {**new, "limited": after}]
+
+
+@pytest.mark.parametrize(("before", "after"), [(25, 75), (25, 0), (50, 50)])
+def test_a_limit_that_is_as_it_was_is_left_out_and_said(before: int, after: int) -> None:
+    found = judged(limiting(before, after), requests={"ours": before + after})["requests"]
+
+    assert found.status == "maintained"
+    assert found.after == f"0 of 210 requests failed; longest gap 0 ms; {before + after} more not counted"
+    assert found.reason == (
+        f"{before + after} failed by our own fault, {before + after} of them with 429 and no more than before: we ask "
+        "too often"
+    )
+
+
+@pytest.mark.parametrize(("before", "after", "candidate"), [(1, 75, 75), (5, 300, 0), (25, 400, 100)])
+def test_a_limit_that_is_shown_to_refuse_more_than_before_is_the_candidates(
+    before: int, after: int, candidate: int
+) -> None:
+    asked = {"ours": before + after + 3, "gap_ms": 0.0, "gap_limited_ms": 120.0}
+    found = judged(limiting(before, after, candidate), requests=asked)["requests"]
+
+    lost, sent = before + after, 60 + candidate + before + after
+    assert (found.status, found.severity) == ("broken", "major")
+    assert found.after == f"{lost} of {sent} requests failed; longest gap 120 ms; 3 more not counted"
+    assert f"{before} of {50 + before} failed before anything moved" in (found.reason or "")
+    assert f"status 429 ({lost} times)" in (found.reason or "")
+
+
+def test_a_limit_that_begins_with_the_move_says_what_else_it_may_be() -> None:
+    new = [SMOOTH[0], SMOOTH[1], phase("100 %", 100, candidate=100, lost=80)]
+    found = judged(new, requests={"lost_by": [["status 429", 80]]})["requests"]
+
+    assert (found.status, found.reason) == ("broken", "lost by status 429 (80 times)")
+    assert "longer than `before`" in (found.remedy or "")
+
+
 def unnamed(share: int | None, candidate: int = 0, without: int = 0, others: int = 0) -> dict[str, Any]:
     """A part of the time in which some answers do not say whose they are."""
     part = phase("now" if share else "before", share, candidate, others)

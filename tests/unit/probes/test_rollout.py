@@ -15,7 +15,7 @@ from bot.probes.probe import Probe
 from bot.probes.registry import PROBES
 from bot.probes.rollout import watch
 from bot.probes.rollout.phases import Move, Names, phase_of, phases
-from bot.probes.rollout.requests import Sent, with_refusals
+from bot.probes.rollout.requests import Sent, with_losses
 from bot.probes.rollout.settings import Watch
 from bot.probes.rollout.watch import FEWEST, RolloutWatch, _longest_gap
 from bot.safety.redact import Redactor
@@ -92,29 +92,54 @@ def test_the_longest_gap_is_from_the_first_lost_request_to_the_next_answer(lost:
     assert gap == 1000.0 * max(ended)
 
 
+def test_a_limit_makes_a_gap_only_where_it_is_one_of_the_service() -> None:
+    sent = [ANSWERED, limited(1.0), limited(2.0), ANSWERED._replace(planned=3.0)]
+
+    assert (_longest_gap(sent), _longest_gap(sent, limits=True)) == (0.0, 2000.0)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "lost"),
     [
         ([200, 204], [404, 200], ["status 404", None]),
         ([200, 302], [401, 403], ["status 401", "status 403"]),
         ([401, 401], [404, 200], [None, None]),  # it is refused as a rule: nobody knows who we are
-        ([], [404], [None]),
+        ([200, 204], [302, 200], ["status 302", None]),
+        ([302, 200], [307, 200], [None, None]),  # it was sent elsewhere before as well
+        ([401, 401], [302, 200], [None, None]),
+        ([], [404, 302], [None, None]),
     ],
 )
-def test_a_refusal_is_a_request_that_was_lost_where_nobody_was_refused_before(
+def test_an_answer_of_a_worse_kind_than_any_before_is_a_request_that_was_lost(
     before: list[int], after: list[int], lost: list[str | None]
 ) -> None:
     statuses = [*((0.0, each) for each in before), *((1.0, each) for each in after)]
-    sent = with_refusals([Sent(at, 0.01, None, None, status=each) for at, each in statuses], 1.0)
+    sent = with_losses([Sent(at, 0.01, None, None, status=each) for at, each in statuses], 1.0)
 
     assert [each.lost for each in sent] == [*[None] * len(before), *lost]
 
 
+def limited(at: float) -> Sent:
+    """An answer 429."""
+    return Sent(at, 0.01, None, "status 429", ours=True, status=429)
+
+
+ANSWERED = Sent(0.1, 0.01, None, None, status=200)
+
+
+def test_a_limit_that_begins_with_the_move_is_not_our_own_doing() -> None:
+    (_, before, after) = with_losses([ANSWERED, ANSWERED, limited(1.0)], 1.0)
+
+    assert (before.lost, after.lost, after.ours) == (None, "status 429", False)
+
+
+@pytest.mark.parametrize("sent", [[limited(0.0), ANSWERED, limited(1.0)], [limited(1.0)], [ANSWERED, limited(0.5)]])
+def test_a_limit_that_was_there_before_is_our_own_doing(sent: list[Sent]) -> None:
+    assert with_losses(sent, 1.0) == sent
+
+
 def test_what_a_limit_refused_before_forgives_nothing_after() -> None:
-    limited = Sent(0.0, 0.01, None, "status 429", ours=True, status=429)
-    sent = with_refusals(
-        [limited, Sent(0.1, 0.01, None, None, status=200), Sent(1.0, 0.01, None, None, status=404)], 1.0
-    )
+    sent = with_losses([limited(0.0), ANSWERED, Sent(1.0, 0.01, None, None, status=404)], 1.0)
 
     assert sent[-1].lost == "status 404"
 
@@ -171,6 +196,14 @@ def test_of_the_time_after_a_move_that_failed_nobody_knows_the_share() -> None:
     assert sum(each["sent"] for each in found) == len(sent)
 
 
+def test_what_a_limit_refused_is_counted_where_it_was() -> None:
+    moves = [Move("before", 0, 0.0, 0.0), Move("100 %", 100, 1.0, 1.0)]
+    sent = [ANSWERED, limited(0.5), limited(2.0), limited(3.0), Sent(2.5, None, None, "late", ours=True)]
+    found: Any = phases(moves, sent, 0.0, Names(None, subject("shop-2", None), subject("shop-1", None)), Redactor())
+
+    assert [(each["sent"], each["lost"], each["limited"]) for each in found] == [(1, 0, 1), (0, 0, 0), (0, 0, 2)]
+
+
 def watching(*sent: Sent) -> RolloutWatch:
     """A watch of which so much has come back."""
     made = object.__new__(RolloutWatch)
@@ -203,6 +236,14 @@ async def test_a_time_lasts_until_enough_was_seen_or_a_request_was_lost(
     assert not dwelling.done()
     made._stream.sent += more  # type: ignore[union-attr]
     await dwelling
+
+
+async def test_a_time_ends_where_a_limit_begins_with_the_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LONGEST", 1e6)
+    made = watching(ANSWERED, *[limited(2.0)] * FEWEST)
+    made._moves += [Move("10 %", 10, 1.0, 1.0)]
+
+    await made.dwell(0.01)
 
 
 async def test_a_time_does_not_last_for_ever() -> None:

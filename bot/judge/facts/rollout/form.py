@@ -13,25 +13,28 @@ class _Part(BaseModel):
 
 
 class Requests(_Part):
-    """The stream."""
+    """The stream. `ours` failed by our own fault; `gap_limited_ms` is the gap if what a limit refused were lost."""
 
     what: str
     allowed: int = Field(ge=0)
     ours: int = Field(ge=0)
     gap_ms: float = Field(ge=0)
+    gap_limited_ms: float = Field(0, ge=0)
     lost_by: tuple[tuple[str, int], ...]
 
 
 class Phase(_Part):
     """What was sent between two moments. `share` is what the candidate was to have; None while that changed.
 
-    `shared` are the answers by a name that both revisions go by, `unnamed` those that did not say whose they were.
+    `limited` are those beside what was `sent` that a limit refused (429), as it did before anything moved. `shared` are
+    the answers by a name that both revisions go by, `unnamed` those that did not say whose they were.
     """
 
     name: str
     share: int | None = Field(ge=0, le=100)
     sent: int = Field(ge=0)
     lost: int = Field(ge=0)
+    limited: int = Field(0, ge=0)
     candidate: int = Field(ge=0)
     others: dict[str, int]
     shared: dict[str, int] = {}
