@@ -139,10 +139,17 @@ class ArtifactStore(Shelf):
         self._made[self._name(reference)] = offer.created
         return run
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run."""
         del folder
-        for reference in kept_under(verdict):
+        for reference in kept_under(verdict, only):
             kept = with_provenance(run, reference, verdict, workflow_run)
             number = self.artifacts.upload(self._name(reference), one_entry(kept.to_json()))
             if number is not None and reference == LAST_GOOD and kept.provenance is not None:

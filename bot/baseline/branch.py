@@ -102,7 +102,14 @@ class BranchStore(Shelf):
             raw = unpressed(raw, where)
         return read_run(raw, where, reference, self.service, self.environment)
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`. Evidence is not kept here: it is in the proof of the same workflow run.
 
         Only a commit of the default branch has its run kept: any job with `contents: write` could write here, one of a
@@ -111,7 +118,9 @@ class BranchStore(Shelf):
         del folder
         if (why := self.branch.unmerged()) is not None:
             raise WorkError(f"{why}, so its run is no baseline for others")
-        names = kept_under(verdict)
+        names = kept_under(verdict, only)
+        if not names:
+            return
         one = with_provenance(run, names[0], verdict, workflow_run)  # under both names the same bytes: one blob
 
         def change(files: Files) -> Changes:

@@ -72,9 +72,16 @@ class DirectoryStore(Shelf):
     def _old(self, reference: Reference) -> Path:
         return self.home / f".{reference}-old"
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`. Each name is replaced whole or not at all."""
-        for reference in kept_under(verdict):
+        for reference in kept_under(verdict, only):
             kept = with_provenance(run, reference, verdict, workflow_run)
             late = stands_before(next((each for each in self.runs(reference) if isinstance(each, Run)), None), run)
             if late and reference == LAST:

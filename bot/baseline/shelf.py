@@ -43,7 +43,14 @@ class Shelf(ABC):
         """Write what was said, and the pinned run. May raise WorkError."""
 
     @abstractmethod
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """As `Store.save`."""
 
     @abstractmethod

@@ -34,8 +34,15 @@ class Store(Protocol):
         """
         ...
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
-        """Keep the run as `last`, and as `last-good` when the verdict is one of `GOOD_WORDS`.
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
+        """Keep the run as `last`, and as `last-good` when the verdict is one of `GOOD_WORDS`; or as `only` one of them.
 
         `folder` is where the run's evidence paths start. A run whose deploy began before that of the one that is kept
         does not take its place.
@@ -71,9 +78,10 @@ class Store(Protocol):
         ...
 
 
-def kept_under(verdict: str) -> tuple[Reference, ...]:
+def kept_under(verdict: str, only: Reference | None = None) -> tuple[Reference, ...]:
     """The names under which a run with this verdict is kept."""
-    return (LAST_GOOD, LAST) if verdict in GOOD_WORDS else (LAST,)
+    names = (LAST_GOOD, LAST) if verdict in GOOD_WORDS else (LAST,)
+    return names if only is None else tuple(each for each in names if each == only)
 
 
 def stands_before(kept: Run | None, run: Run) -> bool:

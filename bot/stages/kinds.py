@@ -4,11 +4,11 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.baseline.store import Store
+from bot.baseline.store import LAST_GOOD, Store
 from bot.deploy.url import UrlTarget
 from bot.github.event import Activity, Kind
 from bot.github.gate import LABELS
-from bot.model import Mark, Run, Verdict
+from bot.model import Mark, Reference, Run, Verdict
 from bot.safety.escape import code_span, prose
 from bot.spec import Spec
 from bot.strategy import Strategy
@@ -40,7 +40,14 @@ class ReadOnly:
         """As `Store.last`."""
         return self.store.last()
 
-    def save(self, run: Run, verdict: str, folder: Path, workflow_run: str | None = None) -> None:
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
         """Keep nothing."""
 
     def pin(self, mark: Mark) -> Run:
@@ -58,6 +65,34 @@ class ReadOnly:
     def reference_of_last_good(self) -> dict[str, str] | None:
         """As `Store.reference_of_last_good`."""
         return self.store.reference_of_last_good()
+
+
+@dataclass(frozen=True)
+class Beside(ReadOnly):
+    """A baseline store for what is measured again. It takes the place of its own commit's runs, and of no later deploy's.
+
+    The last deploy may have been rolled back: what became of it, and what is said of it, is not over.
+    """
+
+    def save(
+        self,
+        run: Run,
+        verdict: str,
+        folder: Path,
+        workflow_run: str | None = None,
+        only: Reference | None = None,
+    ) -> None:
+        """Keep the run as the last only where the last is of its commit."""
+        last, unread = self.store.last()
+        own = last.subject.commit == run.subject.commit if last else not unread
+        self.store.save(run, verdict, folder, workflow_run, only if own else LAST_GOOD)
+
+
+def keeping(store: Store, asked: Activity) -> Store:
+    """The store as an activity may write to it."""
+    if asked.kind == "refresh":
+        return Beside(store)
+    return store if asked.keeps_baseline else ReadOnly(store)
 
 
 def aimed(spec: Spec, asked: Activity) -> Spec:

@@ -16,7 +16,7 @@ from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofEr
 from bot.outcome import Outcome, Request, make_room
 from bot.safety.failures import in_words
 from bot.stages.ground import FULL_SHA, Ground
-from bot.stages.kinds import ReadOnly, labelled, noted, only_the_baseline_is_missing
+from bot.stages.kinds import keeping, labelled, noted, only_the_baseline_is_missing
 from bot.stages.order import in_order
 from bot.stages.refreshing import upon_what_serves
 from bot.stages.saying import left_out, masked, no_verdict, say, say_raw
@@ -163,7 +163,7 @@ class Proof:
             repository=self.ground.home,
             out=self.ground.out,
             state=self.ground.out / "state",
-            store=store if asked.keeps_baseline else ReadOnly(store),
+            store=keeping(store, asked),
             vantage=self.environment.runner,
             workflow_run=self.environment.run_url,
             issues=self.publisher.closes if self.publisher and asked.writes_issues else dict,

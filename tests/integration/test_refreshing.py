@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from bot.baseline.shelf import Shelf
+from bot.baseline.store import Store
 from bot.github.environment import Environment
 from bot.github.event import Activity
 from bot.model.errors import GitHubError
 from bot.model.mark import Mark
 from bot.stages.ground import Ground
+from bot.stages.kinds import keeping
 from bot.stages.refreshing import upon_what_serves
 from tests import events
 from tests.github_stand_in import Repository, StandIn
@@ -57,11 +59,11 @@ class Night:
         tip = self.home.branches["main"]
         return Ground(environment, Activity(tip, "at the appointed time", kind="refresh"), tip)
 
-    def keep(self, commit: str, verdict: str, minute: int) -> None:
+    def keep(self, commit: str, verdict: str, minute: int, store: Store | None = None) -> None:
         self.store = self.ground().store()  # a deploy is a job of its own, and so are its artifacts
         at = f"2026-01-02T03:{minute:02}:00.000Z"
         of = subject(commit[:7], commit=commit, service="shop", environment="test")
-        self.store.save(run(subject=of, started=at, finished=at), verdict, Path())
+        (store or self.store).save(run(subject=of, started=at, finished=at), verdict, Path())
 
     def measured(self, spec: str = DEPLOYS, **inputs: str) -> str:
         return upon_what_serves(self.ground(spec, **inputs)).commit
@@ -89,6 +91,29 @@ def test_night_after_night_it_is_the_same_commit(night: Night) -> None:
     for number in range(8):
         night.keep(night.measured(), "stable", 3 + number)
     assert night.measured() == night.first
+
+
+@pytest.mark.parametrize("verdict", ["stable", "unstable"])
+def test_the_last_deploy_stays_the_last_though_an_older_commit_is_measured_again(night: Night, verdict: str) -> None:
+    """What maintainers accept of it the day after is kept, and the next verdict says what it has mended."""
+    night.keep(night.tip, "unstable", 2)
+    store = keeping(night.ground().store(), Activity(night.first, "at the appointed time", kind="refresh"))
+    night.keep(night.first, verdict, 3, store)
+    last, _ = night.store.last()
+    good = night.store.good()
+    assert last is not None
+    assert good is not None
+    assert last.subject.commit == night.tip
+    assert (good.subject.commit, good.started[14:16]) == (night.first, "03" if verdict == "stable" else "01")
+
+
+@pytest.mark.parametrize("verdict", ["stable", "unstable"])
+def test_where_it_is_of_the_last_deploy_it_is_the_last_run(night: Night, verdict: str) -> None:
+    store = keeping(night.ground().store(), Activity(night.first, "at the appointed time", kind="refresh"))
+    night.keep(night.first, verdict, 3, store)
+    last, _ = night.store.last()
+    assert last is not None
+    assert last.started[14:16] == "03"
 
 
 def test_a_commit_that_was_never_deployed_is_not_what_users_have(night: Night) -> None:
