@@ -60,8 +60,8 @@ class Artifacts(Protocol):
     def offers(self, name: str, *, ancestors: bool = True) -> Iterator[Offer | str]:
         """Those of that name, the newest first, and why others are refused.
 
-        Only a run of this workflow on this repository's own default branch may have made it, and, unless `ancestors` is
-        false, on a commit that the deployed one stands on.
+        Only a run of this workflow on this repository's own default branch may have made it, on a commit that the
+        deployed one stands on, or, where `ancestors` is false, on any of that branch.
         """
         ...
 

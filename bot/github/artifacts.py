@@ -1,5 +1,6 @@
 """Artifacts of GitHub Actions, trusted only when they are this repository's own."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Any
 
 from bot.github.client import Client, Denied, Missing
 from bot.github.kin import Kin
+from bot.github.tip import tip
 from bot.github.trust import LARGEST, Home, foreign, refusal
 from bot.github.uploads import Uploads, whole
 from bot.model import digest
@@ -30,6 +32,7 @@ class Offer:
     created: str
     run: int
     ancestors: bool
+    """Whether its run's commit has to be one that the deployed commit stands on; else one of the default branch will do."""
 
     def read(self) -> tuple[bytes | None, str]:
         """Its bytes, or why it is not to be trusted. Raises as `Artifacts.examined` does."""
@@ -52,6 +55,7 @@ class Artifacts(Uploads):
         self.client = client
         self.home = home
         self.kin = Kin(client, lambda: home().head)
+        self.trunk = Kin(client, functools.cache(lambda: tip(client, home().default_branch)))
         self._runs: dict[int, dict[str, Any]] = {}
         self._trusted: dict[int, bytes] = {}
 
@@ -122,8 +126,8 @@ class Artifacts(Uploads):
         where = artifact.get("workflow_run") or {}
         try:
             why = refusal(artifact, self._run(whole(where.get("id"))), home)
-            if why is None and ancestors:
-                why = self.stranger(str(where.get("head_sha")))
+            if why is None:
+                why = self._stranger(str(where.get("head_sha")), ancestors=ancestors)
             if why is not None:
                 return None, why
             data = self._download(number)
@@ -144,6 +148,12 @@ class Artifacts(Uploads):
     def stranger(self, commit: str) -> str | None:
         """Why a commit is none that the deployed one stands on; None when it is."""
         return self.kin.stranger(commit)
+
+    def _stranger(self, commit: str, *, ancestors: bool) -> str | None:
+        """Why a run of this commit is none of ours. A run on a tag has the tag's name where others have their branch's."""
+        if ancestors:
+            return self.stranger(commit)
+        return None if self.trunk.stranger(commit) is None else "its run's commit is not on the default branch"
 
     def _asked(self, permission: str, path: str, **parameters: str | int) -> dict[str, Any]:
         answer = self.client.json(permission, "GET", f"/repos/{self.client.name}{path}", **parameters)

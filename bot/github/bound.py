@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.github.client import Client, Missing
+from bot.github.graphql import query
 from bot.github.said import Said
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ query ($owner: String!, $name: String!, $number: Int!) {
   }
 }
 """
+NEEDS = {"closedByPullRequestsReferences": "pull-requests: read", "issue": "issues: read"}
 
 
 class Bound(NamedTuple):
@@ -60,14 +62,14 @@ def to_issue(client: Client, said: Said, default: str) -> Bound:
     """
     owner, _, name = client.name.partition("/")
 
-    def ask() -> list[dict[str, Any]]:
-        given = {"owner": owner, "name": name, "number": said.number}
-        _, data = client.github.requester.graphql_query(QUERY, given)
-        return [each for each in data["data"]["repository"]["issue"]["closedByPullRequestsReferences"]["nodes"] if each]
+    def read(data: Any) -> list[dict[str, Any]]:
+        return [each for each in data["repository"]["issue"]["closedByPullRequestsReferences"]["nodes"] if each]
+
+    given = {"owner": owner, "name": name, "number": said.number}
 
     merged = [
         (str(each["mergedAt"]), int(each["number"]), str(each["mergeCommit"]["oid"]))
-        for each in client.call("pull-requests: read", ask)
+        for each in query(client, NEEDS, QUERY, given, read)
         if each["merged"] and each["mergeCommit"] and each["baseRefName"] == (default or each["baseRefName"])
         if each["repository"]["nameWithOwner"].lower() == client.name.lower()
     ]

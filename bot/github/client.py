@@ -21,6 +21,10 @@ _T = TypeVar("_T")
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 LITTLE = 8.0
 """Seconds of waiting that are left once GitHub was out of reach for a whole round of tries."""
+TIMEOUT = 15
+"""Seconds that an answer may take."""
+ANSWERS = 2.0
+"""Times the patience: all that a client may take, slow answers too; but time enough for one."""
 SECONDARY = 60.0
 """Seconds to wait at a secondary limit that says no time of its own (docs.github.com, "Rate limits for the REST API")."""
 MISREAD = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -66,7 +70,9 @@ class Missing(GitHubError):
 
 
 class Client:
-    """One repository. `patience` bounds, in seconds, all the waiting of this client together."""
+    """One repository. `patience` bounds, in seconds, all the waiting of this client together: pauses, and tries that failed.
+    With all that was answered, quickly or slowly, it is `ANSWERS` times that, and then nothing is asked any more.
+    """
 
     def __init__(
         self, api_url: str, token: str, repository: str, *, patience: float = 120.0, clock: Clock | None = None
@@ -78,6 +84,7 @@ class Client:
         self.name = repository
         self.clock = clock or Clock()
         self._patience = patience
+        self._left = max(ANSWERS * patience, TIMEOUT)
         self._github: Github | None = None
 
     @property
@@ -90,7 +97,7 @@ class Client:
                 auth=Auth.Token(self.token),
                 base_url=self.api_url,
                 per_page=100,
-                timeout=15,
+                timeout=TIMEOUT,
                 retry=None,
                 lazy=True,
                 seconds_between_requests=None,
@@ -113,6 +120,7 @@ class Client:
         if self._patience < seconds:
             return False
         self._patience -= seconds
+        self._left -= seconds
         self.clock.sleep(seconds)
         return True
 
@@ -136,8 +144,8 @@ class Client:
         )
         return data
 
-    def call(self, permission: str, act: Callable[[], _T], *, repeatable: bool = True) -> _T:
-        """Do one thing.
+    def call(self, permission: str | Callable[[], str], act: Callable[[], _T], *, repeatable: bool = True) -> _T:
+        """Do one thing. `permission` is what it takes; where that shows only in the answer, what says it then.
 
         Raises:
             Denied, Missing: GitHub says no.
@@ -148,6 +156,8 @@ class Client:
         from requests import RequestException
 
         for pause in (*PAUSES, None):
+            if self._left <= 0:
+                raise GitHubError("GitHub answers so slowly that the time that there is for it is used up")
             began = self.clock.monotonic()
             try:
                 return act()
@@ -165,10 +175,14 @@ class Client:
             except MISREAD as error:
                 said = f"GitHub's answer is not as GitHub describes it: {type(error).__name__}: {str(error)[:100]}"
                 raise (GitHubError if repeatable else Unsure)(said) from error
+            finally:
+                self._left -= self.clock.monotonic() - began
             self._sleep(wait, self.clock.monotonic() - began, said)
         raise GitHubError("GitHub cannot be reached")
 
-    def _after(self, error: Any, permission: str, *, repeatable: bool, pause: float | None) -> float:
+    def _after(
+        self, error: Any, permission: str | Callable[[], str], *, repeatable: bool, pause: float | None
+    ) -> float:
         """How long to wait before the next try; raises where there is none."""
         status, said = error.status, _said(error)
         headers = {key.lower(): value for key, value in (error.headers or {}).items()}
@@ -185,7 +199,7 @@ class Client:
         if status == 401:
             raise GitHubError(f"GitHub does not take the token: {said}") from None
         if status == 403:
-            raise Denied(permission, said) from None
+            raise Denied(permission if isinstance(permission, str) else permission(), said) from None
         if status in (404, 410):
             raise Missing(f"GitHub has no such thing, or the token cannot see it: {said}") from None
         raise GitHubError(f"GitHub answered {status}: {said}") from None
@@ -197,6 +211,7 @@ class Client:
         if seconds > self._patience:
             raise GitHubError(f"{said}, and did not recover in the time that there is for waiting")
         self._patience -= seconds
+        self._left -= seconds
         self.clock.sleep(seconds)
 
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from bot.github import threads
 from bot.github.client import Client, Denied, Missing, Unsure
-from bot.github.turn import turn_of
+from bot.github.graphql import query
+from bot.github.turn import NEVER, Turn, turn_of
 from bot.model.errors import GitHubError
 
 LIMIT = 65_536
@@ -15,24 +18,42 @@ ACTIONS = "github-actions[bot]"
 ROOM = 400
 """Characters that a cut text keeps for its ending."""
 TRIES = 6
+MARGIN = timedelta(seconds=10)
+"""How much earlier than our first look a comment is asked for that another run may have made since: GitHub's own clocks."""
 
 
 class Written(NamedTuple):
-    """Where the comment is, and whether it shows the verdict of a run that began later."""
+    """Where the comment is, and whether it shows the verdict of a run that began later.
+
+    `denied` says why an older one stands above it, where it could not be edited in place.
+    """
 
     url: str
     superseded: bool
+    denied: str | None = None
 
 
 class _Comment(Protocol):
     id: int
     body: str
     html_url: str
+    created_at: datetime
 
     @property
     def user(self) -> Any: ...
     def edit(self, body: str) -> None: ...
     def delete(self) -> None: ...
+
+
+class _Thread(NamedTuple):
+    """Where comments are, and the permissions to write one and to edit it. A commit has no number."""
+
+    number: int | None
+    permission: str
+    to_edit: str
+    comments: Callable[[datetime | None], Iterable[Any]]
+    comment: Callable[[int], Any]
+    create: Callable[[str], Any]
 
 
 def marker(service: str, environment: str) -> str:
@@ -41,12 +62,19 @@ def marker(service: str, environment: str) -> str:
 
 
 class Sticky:
-    """Writes the comment of one target. `author` is whose comments are ours: a marker alone can be pasted by anybody."""
+    """Writes the comment of one target. `author` is whose comments are ours: a marker alone can be pasted by anybody.
+
+    `believes` is asked about a turn after our own that a comment says, and the number that it stands on: anybody who may
+    triage can have written it.
+    """
 
     def __init__(self, client: Client, key: str) -> None:
         self.client = client
         self.key = key
+        self.believes: Callable[[Turn, int | None], bool] = lambda _turn, _number: True
         self._author: str | None = None
+        self._seen: dict[int, tuple[int, ...]] = {}
+        self._looked = 0.0
 
     @property
     def author(self) -> str:
@@ -68,60 +96,145 @@ class Sticky:
     def _app(self) -> str:
         """The login of the app that the token belongs to: it may not ask for its user, but for who is looking."""
 
-        def ask() -> str:
-            _, data = self.client.github.requester.graphql_query("query { viewer { login } }", {})
-            return str(data["data"]["viewer"]["login"])
-
+        needs = {"viewer": "metadata: read"}
         try:
-            name = self.client.call("metadata: read", ask)
+            name = query(
+                self.client, needs, "query { viewer { login } }", {}, lambda data: str(data["viewer"]["login"])
+            )
         except (Denied, Missing):
             return ACTIONS
         # REST says github-actions[bot] of what GraphQL may call github-actions
         return name.removesuffix("[bot]") + "[bot]"
 
+    def look(self, issues: Sequence[int], pulls: Sequence[int]) -> None:
+        """Look into several threads at once, before each is written to. One that could not be seen is listed then."""
+        self._looked = self.client.clock.monotonic()
+        kinds = dict.fromkeys(issues, "issue") | dict.fromkeys(pulls, "pullRequest")
+        try:
+            author = self.author
+        except GitHubError:
+            return  # whoever writes says so
+        self._seen = threads.found(
+            self.client, kinds, lambda login, body: login == author and body.startswith(self.key)
+        )
+
     def on_issue(self, number: int, body: str) -> Written:
         """Write it on an issue or a pull request. `body` begins with the line of its run's turn."""
         issue = self.client.repository.get_issue(number)
-        return self._write("issues: write", issue.get_comments, issue.create_comment, body)
+        both = "issues: write"
+
+        def comment(found: int) -> Any:
+            each = issue.get_comment(found)
+            each.complete()
+            return each
+
+        def comments(since: datetime | None) -> Iterable[Any]:
+            return issue.get_comments(since) if since else issue.get_comments()
+
+        thread = _Thread(number, both, both, comments, comment, issue.create_comment)
+        return self._write(thread, body, self._seen.pop(number, None))
 
     def on_commit(self, sha: str, body: str) -> Written:
-        """Write it on a commit that no pull request brought in."""
-        commit = self.client.repository.get_commit(sha)
-        return self._write("contents: read", commit.get_comments, commit.create_comment, body)
+        """Write it on a commit that no pull request brought in.
 
-    def _write(
-        self, permission: str, comments: Callable[[], Iterable[Any]], create: Callable[[str], Any], body: str
-    ) -> Written:
-        """Look, write, and after a creation look again: two runs at once may both have found no comment."""
+        Without `contents: write` there can be several: GitHub lets any reader write one there, and only who may push edit
+        it (docs.github.com, "Permissions required for GitHub Apps"). One with another heading is then written
+        beneath, so that the last one is true.
+        """
+        commit = self.client.repository.get_commit(sha)
+        thread = _Thread(
+            None,
+            "contents: read",
+            "contents: write",
+            lambda _since: commit.get_comments(),
+            self.client.repository.get_comment,
+            commit.create_comment,
+        )
+        return self._write(thread, body, None)
+
+    def _write(self, thread: "_Thread", body: str, seen: tuple[int, ...] | None) -> Written:
+        """Look, write, and after a creation look again: two runs at once may both have found no comment.
+
+        `seen` are ours by a look that was taken already. What we made ourselves is ours, though GitHub's list may have it
+        a moment later.
+        """
         text = fitting(f"{self.key}\n{body}")
+        looked = self.client.clock.monotonic() if seen is None else self._looked
+        made: _Comment | None = None
         for attempt in range(TRIES):
-            mine = self.client.call(permission, lambda: self._mine(comments()))
+            mine = self._now(thread, seen, made, looked)
+            seen = None
             try:
                 if mine:
-                    return self._settle(permission, mine, text)
-                self.client.call(permission, lambda: _url(create(text)), repeatable=False)
+                    return self._settle(thread, mine, text)
+                made = self._create(thread, text)
             except Missing:
                 if not mine:
                     raise
-                # somebody deleted it meanwhile
+                made = None  # somebody deleted it meanwhile
             except Unsure:
                 # it may have been done: look again before it is sent again
                 self.client.pause(attempt)
         raise GitHubError("GitHub would not take the comment")
 
-    def _settle(self, permission: str, mine: list[_Comment], text: str) -> Written:
+    def _now(
+        self, thread: "_Thread", seen: tuple[int, ...] | None, made: _Comment | None, looked: float
+    ) -> list[_Comment]:
+        """Ours as they are now. Once one was made only what came since the first look is asked for: there was none."""
+        if seen is not None:
+            return [each for number in seen if (each := self._still(thread, number)) is not None]
+        since: datetime | None = None
+        if made is not None:
+            passed = timedelta(seconds=self.client.clock.monotonic() - looked)
+            since = made.created_at - passed - MARGIN
+        found = self.client.call(thread.permission, lambda: self._mine(thread.comments(since)))
+        if made is not None and made.id not in {each.id for each in found}:
+            found = sorted([*found, made], key=lambda each: each.id)
+        return found
+
+    def _still(self, thread: "_Thread", number: int) -> _Comment | None:
+        """One of ours, unless somebody deleted it or took its marker away."""
+        try:
+            found = self.client.call(thread.permission, lambda: self._mine([thread.comment(number)]))
+        except Missing:
+            return None
+        return found[0] if found else None
+
+    def _create(self, thread: "_Thread", text: str) -> _Comment:
+        def act() -> _Comment:
+            made: _Comment = thread.create(text)
+            if not isinstance(made.html_url, str) or not isinstance(made.created_at, datetime):
+                raise TypeError("a comment without an address or a time")
+            return made
+
+        return self.client.call(thread.permission, act, repeatable=False)
+
+    def _settle(self, thread: "_Thread", mine: list[_Comment], text: str) -> Written:
         """The oldest of our comments stays, and holds the verdict of the run that began last."""
         oldest, *others = mine
         now = self.client.now()
-        newest = max(mine, key=lambda each: turn_of(each.body, now))
-        superseded = turn_of(newest.body, now) > turn_of(text, now)
+        ours = turn_of(text, now)
+        turns = {each.id: self._believed(turn_of(each.body, now), ours, thread.number) for each in mine}
+        newest = max(mine, key=lambda each: turns[each.id])
+        superseded = turns[newest.id] > ours
         wanted = newest.body if superseded else text
-        if oldest.body != wanted:
-            self.client.call(permission, lambda: oldest.edit(wanted), repeatable=False)
-        for each in others:
-            with contextlib.suppress(Missing):
-                self.client.call(permission, each.delete)
+        try:
+            if oldest.body != wanted:
+                self.client.call(thread.to_edit, lambda: oldest.edit(wanted), repeatable=False)
+            for each in others:
+                with contextlib.suppress(Missing):
+                    self.client.call(thread.to_edit, each.delete)
+        except Denied as error:
+            if thread.to_edit == thread.permission:
+                raise
+            last = mine[-1]
+            if superseded or headline(last.body) == headline(text):
+                return Written(last.html_url, superseded, str(error))
+            return Written(self._create(thread, text).html_url, superseded, str(error))
         return Written(oldest.html_url, superseded)
+
+    def _believed(self, turn: Turn, ours: Turn, number: int | None) -> Turn:
+        return turn if turn <= ours or self.believes(turn, number) else NEVER
 
     def _mine(self, comments: Iterable[_Comment]) -> list[_Comment]:
         """Ours, oldest first."""
@@ -131,6 +244,11 @@ class Sticky:
             if (each.body or "").startswith(self.key) and each.user is not None and each.user.login == self.author
         ]
         return sorted(found, key=lambda each: each.id)
+
+
+def headline(body: str) -> str:
+    """Its first heading, which says the verdict; a note may stand above it."""
+    return next((each for each in body.splitlines() if each.startswith("## ")), "")
 
 
 def fitting(text: str) -> str:
@@ -159,9 +277,3 @@ def _left_open(text: str) -> tuple[str, int]:
         elif not fence:
             opened = max(0, opened + len(re.findall(r"<details\b", line)) - line.count("</details>"))
     return fence, opened
-
-
-def _url(comment: _Comment) -> str:
-    if not isinstance(comment.html_url, str):
-        raise TypeError("a comment without an address")
-    return comment.html_url

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from bot.github.client import Client, Missing
 from bot.github.kin import Kin
+from bot.github.tip import tip
 from bot.model.errors import FormatError, GitHubError, UsageError, WorkError
 
 DEFAULT = "stability-proof-data"
@@ -78,7 +79,7 @@ class DataBranch:
         self.name = name
         self.head = head
         self.kin = Kin(client, head)
-        self.trunk = Kin(client, lambda: default_branch) if default_branch else None
+        self.trunk = Kin(client, lambda: tip(client, default_branch)) if default_branch else None
         self._read: _Tip | None = None
         self._blobs: dict[str, bytes] = {}
         self._written: dict[bytes, str] = {}

@@ -89,7 +89,7 @@ class Gate:
             made = self.client.repository.get_commit(self.sha).create_status(
                 state, description=text, context=self.context, **fields
             )
-            return Turn(made.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"), made.id)
+            return Turn(made.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"), made.id, self.sha)
 
         return self.client.call("statuses: write", create)
 
@@ -112,16 +112,30 @@ class Gate:
         last = {each["target_url"]: each for each in reversed(theirs) if each["target_url"] not in newer}.values()
         return Others(None, older=any(each["state"] == "pending" or each["id"] > turn.number for each in last))
 
+    def confirms(self, claim: Turn) -> bool:
+        """Whether another run began at that turn, by the statuses of its commit. One of another commit may be under way
+        still: it writes later than we do. One of this commit has to have its verdict: else it puts right what we write."""
+        rows = list(self._statuses(claim)) if claim.number and claim.commit else []
+        begun = next((each for each in rows if each["id"] == claim.number), None)
+        if begun is None or (begun["state"], begun["created_at"]) != ("pending", claim.began):
+            return False
+        if not begun["target_url"] or begun["target_url"] == self.url:
+            return False
+        last = next(each for each in rows if each["target_url"] == begun["target_url"])
+        if last["state"] == "pending":
+            return claim.commit != self.sha
+        return word_of(last["state"], str(last["description"] or ""), self.heard) is not None
+
     def under_way(self) -> Turn | None:
         """The turn of another run on this commit, where its pending status is the newest of our name."""
-        row = next(self._statuses(Turn("", 0)), None)
+        row = next(self._statuses(Turn("", 0, self.sha)), None)
         if row is None or row["state"] != "pending" or row["target_url"] == self.url:
             return None
-        return Turn(str(row["created_at"]), int(row["id"]))
+        return Turn(str(row["created_at"]), int(row["id"]), self.sha)
 
     def _statuses(self, turn: Turn) -> Iterator[dict[str, Any]]:
-        """The statuses of our name, newest first, at least back to our turn: other programs set statuses too."""
-        path = f"/repos/{self.client.name}/commits/{self.sha}/statuses"
+        """The statuses of our name on a turn's commit, newest first, at least back to it: other programs set some too."""
+        path = f"/repos/{self.client.name}/commits/{turn.commit or self.sha}/statuses"
         for page in range(1, MOST_PAGES + 1):
             found = self.client.json("statuses: read", "GET", path, per_page=100, page=page)
             yield from (each for each in found if each["context"] == self.context)

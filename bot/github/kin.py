@@ -8,7 +8,7 @@ from bot.model.errors import GitHubError
 
 
 class Kin:
-    """Asks about each commit once. `head` is the deployed commit, or a branch."""
+    """Asks about each commit once. `head` is the deployed commit, or another that is to stand on it."""
 
     def __init__(self, client: Client, head: Callable[[], str]) -> None:
         self.client = client

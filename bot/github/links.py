@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bot.github.client import Client, Denied, Missing
+from bot.github.graphql import query
 from bot.github.permission import may_write
 from bot.model.errors import GitHubError
 
@@ -44,6 +45,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+NEEDS = {"closingIssuesReferences": "issues: read", "pullRequest": "pull-requests: read"}
 Reference = tuple[str, int]
 """(repository, number)."""
 
@@ -53,10 +55,10 @@ class Links:
     """Where a verdict belongs. `elsewhere` are issues of other repositories: they are named, and never written.
 
     `certain` are the issues that GitHub itself says are some; the others are numbers that somebody wrote. `failed` says
-    why GitHub did not give all the issues; those that the pull request's own words name are here even so. `left`
-    says what is left alone, and why. `proofs` are the issues that `Proof:` names. `doubtful` are those that GitHub lists for
-    a pull request whose words an outsider changed after the merge, with when that was: they are only reopened, if GitHub has
-    closed them at the merge.
+    why GitHub did not give all the issues, `denied` which permission that takes; those that the pull request's own words
+    name are here even so. `left` says what is left alone, and why. `proofs` are the issues that `Proof:` names. `doubtful`
+    are those that GitHub lists for a pull request whose words an outsider changed after the merge, with when that was: they
+    are only reopened, if GitHub has closed them at the merge.
     """
 
     pull_requests: tuple[int, ...]
@@ -67,6 +69,7 @@ class Links:
     left: tuple[str, ...] = ()
     proofs: frozenset[int] = frozenset()
     doubtful: Mapping[int, str] = field(default_factory=dict)
+    denied: str | None = None
 
 
 class _Pull(NamedTuple):
@@ -92,6 +95,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     if not pulls:
         return _of_commit(client, commit, seen)
     failed: str | None = None
+    denied: str | None = None
     certain: list[Reference] = []
     named: list[Reference] = []
     proofs: list[Reference] = []
@@ -112,6 +116,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
             # GitHub knows best what is meant, but not what is named of a repository that the token cannot see
             written = [each for each in written if each[0].lower() != client.name.lower()]
         except GitHubError as error:
+            denied = str(error) if isinstance(error, Denied) else denied
             failed = failed if isinstance(error, Denied | Missing) else str(error)
         named += written
         if pull.to_default:
@@ -122,7 +127,7 @@ def find(client: Client, commit: str, number: int | None) -> Links:
     known, proven = (frozenset(_sorted(client, each)[0]) for each in (certain, proofs))
     numbers = tuple(pull.number for pull in pulls)
     doubtful = {issue: at for issue, at in doubtful.items() if issue not in here}
-    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven, doubtful))
+    return _bounded(Links(numbers, here, elsewhere, failed, known, tuple(left), proven, doubtful, denied))
 
 
 def _bounded(found: Links) -> Links:
@@ -278,16 +283,15 @@ def _references(client: Client, number: int) -> tuple[list[Reference], dict[str,
     while True:
         variables = {"owner": owner, "name": name, "number": number, "after": after}
 
-        def page(given: dict[str, Any] = variables) -> tuple[list[Reference], str | None, dict[str, Any] | None, str]:
-            _, data = client.github.requester.graphql_query(QUERY, given)
-            pull = data["data"]["repository"]["pullRequest"]
+        def page(data: Any) -> tuple[list[Reference], str | None, dict[str, Any] | None, str]:
+            pull = data["repository"]["pullRequest"]
             late = pull["mergedAt"] and pull["lastEditedAt"] and pull["lastEditedAt"] > pull["mergedAt"]
             listed = pull["closingIssuesReferences"]
             nodes = [(node["repository"]["nameWithOwner"], int(node["number"])) for node in listed["nodes"] if node]
             following = listed["pageInfo"]["endCursor"] if listed["pageInfo"]["hasNextPage"] else None
             return nodes, following, (pull["editor"] or {}) if late else None, str(pull["mergedAt"] or "")
 
-        nodes, after, edited, at = client.call("issues: read", page)
+        nodes, after, edited, at = query(client, NEEDS, QUERY, variables, page)
         found += nodes
         if after is None:
             return found, edited, at

@@ -38,6 +38,7 @@ class Places:
         settled = dict.fromkeys(self.closing, word) | dict.fromkeys(self.lapses, "unstable")
         if self.publisher.activity.kind == "judge" and self.texts.verdict != "stable":
             settled = {}  # nothing new was seen: whoever has closed an issue since then had a reason
+        self._look()
         for place in self._places():
             written = self._write(place, f"{self.turn.line}\n{self._note(place)}{self.texts.comment}")
             if written is not None and written.superseded:
@@ -48,6 +49,8 @@ class Places:
 
     def restore(self, newer: Final, text: str | None) -> None:
         """Put back what a newer run wrote, where this one wrote over it."""
+        if text is not None:
+            self._look()
         for place in self._places() if text is not None else ():
             self._write(place, str(text))
         word = gate.word_of(newer.state, newer.description)
@@ -61,6 +64,13 @@ class Places:
         own = dict.fromkeys((*self.pulls, *self.closing, *numbers_of(self.publisher.activity.issue)))
         return (*(own or (None,)), *(each for each in (*self.lapses, *self.mended) if each not in own))
 
+    def _look(self) -> None:
+        """Look into all the threads at once, where there are several."""
+        numbers = [each for each in self._places() if each is not None]
+        if len(numbers) > 1:
+            pulls = [each for each in numbers if each in self.pulls]
+            self.publisher.sticky.look([each for each in numbers if each not in pulls], pulls)
+
     def _write(self, place: int | None, body: str) -> Written | None:
         sticky = self.publisher.sticky
 
@@ -70,6 +80,10 @@ class Places:
         written = self.publisher.attempt(f"the comment on {_called(place)}", act)
         if written is not None:
             self.url = self.url or written.url
+            if written.denied is not None:
+                self.publisher.done.denied.append(
+                    f"editing the comment on {_called(place)} was left out: {written.denied}"
+                )
         return written
 
     def _settle(self, number: int, verdict: str) -> None:

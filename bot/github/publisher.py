@@ -19,6 +19,7 @@ from bot.github.event import Activity
 from bot.github.gate import Final, Gate, Others
 from bot.github.issues import IssueOutcome
 from bot.github.links import Links
+from bot.github.owed import Owed, Thing
 from bot.github.places import Places, numbers_of
 from bot.github.turn import Turn
 from bot.model import Lapse
@@ -50,7 +51,7 @@ class Texts:
 class Publication:
     """What was done. `lines` say it in words; `denied` what a permission was missing for, `failed` what GitHub failed.
 
-    `owed` is whether the final status is still to be written: GitHub would not take it.
+    `owed` is what is still to be closed: GitHub would not take it.
     """
 
     comment_url: str | None = None
@@ -58,7 +59,7 @@ class Publication:
     lines: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    owed: bool = False
+    owed: set[Thing] = field(default_factory=set)
 
 
 class Publisher:
@@ -78,6 +79,8 @@ class Publisher:
         self.deployment: int | None = None
         self.turn: Turn | None = None
         self._where: Links | None = None
+        self._linked: dict[str, frozenset[int]] = {}
+        self.sticky.believes = self._believes
 
     def begin(self) -> None:
         """Say that the proof is under way. Nothing here is worth stopping for."""
@@ -110,6 +113,8 @@ class Publisher:
         where = self._links() or Links(numbers_of(self.activity.pull_request), (), ())
         if where.failed:
             self.done.failed.append(f"the linked issues: {where.failed}")
+        if where.denied:
+            self.done.denied.append(f"what GitHub lists as linked was left out: {where.denied}")
         turn = self.turn or self._late_turn()
         work = Places(self, texts, close, where, turn)
         before = self._others(turn)
@@ -124,10 +129,7 @@ class Publisher:
             work.write()
             self._end_check(texts, turn)
         if self.activity.hands_over:
-            self._try(
-                "the deployment record",
-                lambda: self.deployments.end(self.deployment, texts.verdict, texts.kept, texts.url),
-            )
+            self._end_record(texts.verdict, texts.kept, texts.url)
         if before.newer is None:
             self._end_status(texts)
             after = self._others(turn)
@@ -147,11 +149,17 @@ class Publisher:
             raise GitHubError(f"the verdict could not be put on GitHub: {'; '.join(dict.fromkeys(self.done.failed))}")
         return self.done
 
-    def abandon(self, reason: str) -> None:
-        """Close what `begin` opened, when there will be no verdict. That of a newer run is not written over."""
+    def abandon(self, reason: str) -> bool:
+        """Close what `begin` opened, when there will be no verdict. That of a newer run is not written over.
+
+        Returns:
+            Whether all of it is closed.
+        """
+        failed = len(self.done.failed)
         if self.activity.hands_over:
             self._try("the deployment record", lambda: self.deployments.abandon(self.deployment, reason))
         self._abandon_gate(reason)
+        return len(self.done.failed) == failed
 
     def _abandon_gate(self, reason: str) -> None:
         newer = self._others(self.turn).newer if self.turn else None
@@ -177,28 +185,62 @@ class Publisher:
         that one measures anew."""
         judges = self.activity.kind == "judge"
         under_way = self._try("the other runs", self.gate.under_way) if judges else None
-        return under_way.just_before if under_way else Turn(self.client.now(), 0)
+        return under_way.just_before if under_way else Turn(self.client.now(), 0, self.sha)
+
+    def _believes(self, claim: Turn, number: int | None) -> bool:
+        """Whether a run that a comment on this number names as newer than ours is one, and is about that number too."""
+        try:
+            if not self.gate.confirms(claim):
+                return False
+            if claim.commit == self.sha:
+                return True
+            if claim.commit not in self._linked:
+                found = links.find(self.client, claim.commit, None)
+                self._linked[claim.commit] = frozenset((*found.pull_requests, *found.issues, *found.doubtful))
+            return number in self._linked[claim.commit]
+        except (GitHubError, *MISREAD):
+            return False  # what is not known is not believed
 
     def _others(self, turn: Turn) -> Others:
         return self._try("the other runs", lambda: self.gate.others(turn)) or Others(None, older=False)
 
     def _end_check(self, texts: Texts, turn: Turn) -> None:
         conclusion, summary = gate.CONCLUSIONS[texts.verdict], f"{turn.line}\n{texts.summary}"
-        self._try(
-            "the check",
+        self._end(
+            "check",
             lambda: self.gate.end_check(self.check, conclusion, texts.title, summary, annotations=texts.annotations),
         )
 
     def _end_status(self, texts: Texts) -> None:
-        failed = len(self.done.failed)
-        self._try("the status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
-        self.done.owed = len(self.done.failed) > failed
+        self._end("status", lambda: self.gate.status(gate.STATES[texts.verdict], texts.status))
 
-    def pay(self, state: str, description: str) -> None:
-        """Write the final status that is owed, unless a newer run has the word by now."""
+    def _end_record(self, verdict: str, kept: str | None, url: str | None) -> None:
+        self._end("record", lambda: self.deployments.end(self.deployment, verdict, kept, url))
+
+    def pay(self, owed: Owed) -> None:
+        """Close what is owed, as it was judged. Status and check are a newer run's, where one has the word by now."""
+        if "record" in owed.things:
+            self._end_record(owed.verdict, owed.kept, owed.url)
         newer = self._others(self.turn).newer if self.turn else None
-        if newer is None and state in gate.STATES.values():
-            self._try("the status", lambda: self.gate.status(state, description))  # type: ignore[arg-type]
+        if newer is not None:
+            self._give_way(newer, None)
+            return
+        if "check" in owed.things:
+            where = f": {self.gate.url}" if self.gate.url else ""
+            summary = f"GitHub would not take the report while the job ran. It is on the job's page{where}"
+            conclusion = gate.CONCLUSIONS[owed.verdict]
+            self._end("check", lambda: self.gate.end_check(self.check, conclusion, owed.title, summary))
+        if "status" in owed.things:
+            self._end("status", lambda: self.gate.status(gate.STATES[owed.verdict], owed.status))
+
+    def _end(self, thing: Thing, act: Callable[[], object]) -> None:
+        """Close one thing that was opened; what GitHub does not take is owed."""
+        failed = len(self.done.failed)
+        self._try("the deployment record" if thing == "record" else f"the {thing}", act)
+        if len(self.done.failed) > failed:
+            self.done.owed.add(thing)
+        else:
+            self.done.owed.discard(thing)
 
     def _give_way(self, newer: Final, work: "Places | None") -> None:
         """A run that began after this one has ended: its word stands wherever ours would."""
@@ -206,11 +248,11 @@ class Publisher:
         self.done.lines.append(line)
         theirs = self._try("the check of the newer run", lambda: self.gate.ended_by(newer.url))
         conclusion, title, summary = theirs or ("cancelled", "A newer run has the word", line)
-        self._try("the check", lambda: self.gate.end_check(self.check, conclusion, title, summary))
+        self._end("check", lambda: self.gate.end_check(self.check, conclusion, title, summary))
         if work is not None:
             work.restore(newer, summary if theirs else None)
         if not newer.on_top:
-            self._try("the status", lambda: self.gate.status(newer.state, newer.description, newer.url))
+            self._end("status", lambda: self.gate.status(newer.state, newer.description, newer.url))
 
     def _closing(self, where: Links) -> Iterator[int]:
         """Those that are issues. A number that somebody mistyped, or that is a pull request, is said and left alone."""

@@ -8,6 +8,7 @@ from typing import get_args
 from bot.github.client import Client
 from bot.github.environment import Environment
 from bot.github.event import Activity, Kind
+from bot.github.owed import Owed
 from bot.github.publisher import Publisher
 from bot.github.quiet import GateAlone
 from bot.github.turn import Turn
@@ -18,9 +19,9 @@ from bot.stages.saying import say
 def after(environment: Environment) -> int:
     """Recover the deployment, and close the gate if it is still open."""
     saved = environment.saved
-    if "owed" in saved:
+    if (owed := Owed.from_text(saved.get("owed", ""))) is not None:
         publisher = _publisher(environment)
-        publisher.pay(saved["owed"], saved.get("status", ""))
+        publisher.pay(owed)
         _say_what_failed(publisher)
     if "begun" not in saved or "done" in saved:
         return STABLE
@@ -35,9 +36,7 @@ def after(environment: Environment) -> int:
         say(str(error))
     if saved.get("publish") == "true":
         publisher = _publisher(environment)
-        publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
-        publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
-        publisher.abandon("The job was stopped before there was a verdict")
+        publisher.abandon(saved.get("why", "The job was stopped before there was a verdict"))
         _say_what_failed(publisher)
     return STABLE
 
@@ -55,8 +54,10 @@ def _publisher(environment: Environment) -> Publisher:
         saved["environment"],
         environment.run_url,
     )
+    publisher.check = int(saved["check"]) if saved.get("check", "").isdigit() else None
+    publisher.deployment = int(saved["deployment"]) if saved.get("deployment", "").isdigit() else None
     if saved.get("turn", "").isdigit():
-        publisher.turn = Turn("", int(saved["turn"]))  # the number alone says which runs began later
+        publisher.turn = Turn("", int(saved["turn"]), saved["commit"])  # the number alone says which runs began later
     return publisher
 
 

@@ -10,7 +10,8 @@ from bot.commands import until_signalled
 from bot.github import annotations, commands
 from bot.github.environment import Environment
 from bot.github.event import Activity
-from bot.github.gate import STATES
+from bot.github.gate import DESCRIPTION
+from bot.github.owed import Owed
 from bot.github.publisher import Publication, Texts
 from bot.model.errors import NO_WORK, DeployError, GitHubError, StabilityProofError, UsageError
 from bot.outcome import Outcome, Request, make_room
@@ -107,18 +108,22 @@ class Proof:
         return code
 
     def _owed(self, outcome: Outcome) -> dict[str, str]:
-        """The final status, for the stage after the job, where GitHub would not take it."""
+        """What the stage after the job is to close, where GitHub would not take it."""
         if self.publisher is None or not self.publisher.done.owed:
-            return {"owed": "", "status": ""}
+            return {"owed": ""}
         texts = self._texts(outcome)
-        return {"owed": STATES[texts.verdict], "status": texts.status}
+        things = tuple(sorted(self.publisher.done.owed))
+        owed = Owed(things, texts.verdict, texts.status[:DESCRIPTION], texts.title, texts.kept, texts.url)
+        return {"owed": owed.to_text()}
 
     def _give_up(self, why: str, code: int) -> None:
         why = self.ground.redactor.text(why)
-        if self.publisher:
-            self.publisher.abandon(why)
+        closed = self.publisher.abandon(why) if self.publisher else True
         no_verdict(self.environment, why, code)
-        self._save(done="true")
+        if closed:
+            self._save(done="true")
+        else:  # the stage after the job tries again
+            self._save(why=why[:DESCRIPTION])
 
     def _outputs(self, outcome: Outcome, publication: Publication, code: int) -> dict[str, str]:
         bad = sum(1 for each in outcome.verdict.findings if each.status in ("broken", "regressed") and not each.waiver)

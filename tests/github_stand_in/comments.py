@@ -72,7 +72,7 @@ def _delete(request: Request) -> Answer:
     return _deleted(request)
 
 
-@operation("repos/list-comments-for-commit", "contents")
+@operation("repos/list-comments-for-commit")
 def _list_of_commit(request: Request) -> Answer:
     sha = the_commit(request, request.path["commit_sha"]).sha
     rows = [each for each in request.repository.comments.values() if each.sha == sha]
@@ -98,7 +98,7 @@ def _create_on_commit(request: Request) -> Answer:
     return Answer(201, _view(request, comment))
 
 
-@operation("repos/get-commit-comment", "contents")
+@operation("repos/get-commit-comment")
 def _get_of_commit(request: Request) -> Answer:
     return Answer(200, _view(request, the_comment(request)))
 

@@ -120,11 +120,18 @@ class _View:
         }
 
     def _numbered(self, repository: Repository, number: int, *, pull: bool) -> dict[str, Any]:
+        self._permit(repository, "pull_requests" if pull else "issues")
         found = repository.issues.get(number)
         if found is None or (found.pull is not None) != pull:
             kind = "a PullRequest" if pull else "an Issue"
             raise Refused("NOT_FOUND", f"Could not resolve to {kind} with the number of {number}.")
         return self._pull(repository, found) if pull else self._issue(repository, found)
+
+    def _permit(self, repository: Repository, permission: str) -> None:
+        """What is public may be read with any token; else a field that the token may not see is refused by itself."""
+        here = self.token.kind == "installation" and self.token.repository == repository.full_name
+        if here and repository.private and not self.token.may(permission, "read"):
+            raise Refused("FORBIDDEN", "Resource not accessible by integration")
 
     def _thread(self, repository: Repository, issue: Issue, kind: str) -> dict[str, Any]:
         return {
@@ -175,6 +182,7 @@ class _View:
         }
 
     def _closing(self, repository: Repository, issue: Issue, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._permit(repository, "issues")
         names = repository.closing_references(issue)
         if arguments.get("userLinkedOnly"):
             by_hand = set(issue.pull.linked if issue.pull else ())
@@ -184,6 +192,7 @@ class _View:
         return connection("closingIssuesReferences", nodes, arguments)
 
     def _closed_by(self, repository: Repository, issue: Issue, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._permit(repository, "pull_requests")
         here = (repository.full_name, issue.number)
         found = [
             (there, each)

@@ -52,6 +52,7 @@ class Repository(Thing):
     git: Path | None = None
     commits: dict[str, Commit] = Field(default_factory=dict)
     branches: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
     files: dict[str, bytes] = Field(default_factory=dict)
     collaborators: dict[str, str] = Field(default_factory=dict)
     issues: dict[int, Issue] = Field(default_factory=dict)
@@ -78,7 +79,10 @@ class Repository(Thing):
         return self.full_name.split("/")[1]
 
     def find(self, ref: str) -> Commit | None:
-        """The commit of a branch, a full reference, or a (possibly shortened) SHA."""
+        """The commit of a branch, a tag, a full reference, or a (possibly shortened) SHA. Of a tag and a branch of one
+        name it is the tag's, as in git (gitrevisions(7)): GitHub does not say which it takes."""
+        if ref in self.tags:
+            return self.commits[self.tags[ref]]
         name = ref.removeprefix("refs/").removeprefix("heads/")
         if self.git and name not in self.branches and ref not in self.commits:
             history = read_history(self.git)

@@ -20,9 +20,13 @@ WRITES = (
 DATA = "stability-proof-data"
 
 
-def merged(home: Repository) -> None:
+def merged(home: Repository, comments: int = 0) -> None:
     numbers = [home.open_issue(f"Broken in {each} places").number for each in range(ISSUES)]
     home.merge(home.open_pull("Mend it", "\n".join(f"Fixes #{each}" for each in numbers)).number)
+    for each in home.issues:
+        for _ in range(comments):
+            old = home.comment(each, "and another thing")
+            old.created_at = old.updated_at = "2026-01-01T00:00:00Z"
 
 
 def starts_nothing(asked: Recorded) -> bool:
@@ -64,8 +68,27 @@ def test_a_verdict_with_ten_linked_issues_takes_fewer_than_a_hundred_calls(
     assert set(blobs.values()) <= {1}, "an artifact is fetched once"
     # once to see which there are, and once more to see that nobody else has put one there since
     lists = Counter(each.path for each in asked if each.method == "POST" and each.path.endswith("/graphql"))
-    assert sum(lists.values()) == 2, "which issues are linked, and who we are, are asked once each"
+    assert sum(lists.values()) == 3, "which issues are linked, who we are, and what we said are asked once each"
     assert [f"{each.method} {each.path}" for each in asked if not starts_nothing(each)] == []
+
+
+def test_busy_threads_take_no_more(github: StandIn, tmp_path: Path) -> None:
+    home = github.repository("example/shop")
+    home.commit("the first")
+    with answering() as url:
+        spec = SPEC.format(url=url, status=200)
+        assert Job(github, home, tmp_path / "1", spec).run().returncode == 0
+        merged(home, comments=350)
+        before = len(github.requests)
+        assert Job(github, home, tmp_path / "2", spec).run().returncode == 0
+        asked = github.requests[before:]
+        assert len(asked) < 100
+        assert len(home.comments) == 351 * (ISSUES + 1) + 1
+        before = len(github.requests)
+        assert Job(github, home, tmp_path / "3", spec).run().returncode == 0
+
+    assert len(github.requests[before:]) < 100
+    assert len(home.comments) == 351 * (ISSUES + 1) + 1
 
 
 def test_when_another_run_of_the_commit_is_under_way_it_is_fewer_than_a_hundred_of_githubs_api(

@@ -132,7 +132,8 @@ def test_without_the_pull_request_a_push_goes_by_its_words_and_the_event_of_it_i
 
     assert ended.returncode == 0, ended.stdout
     assert (LINES["pull-requests: write"] in ended.stdout) == (event == "pull_request")
-    assert ("add `pull-requests: " in ended.stdout) == (event == "pull_request")
+    assert "add `pull-requests: read` to" in ended.stdout
+    assert ("what GitHub lists as linked was left out" in ended.stdout) == (event == "push")
     assert ("#1 was closed already, and is confirmed" in ended.stdout) == (event == "push")
 
 

