@@ -9,6 +9,8 @@ READY := .venv/.ready
 UV    := uv==0.13.9
 ARGS  ?=
 export PYTHON
+# set, it makes each of the hundreds of processes that tests start compile all that it imports: half of their time
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## this list
 	@sed -nE 's/^([a-zA-Z_%-]+):[^#]*## (.*)$$/\1|\2/p' Makefile \

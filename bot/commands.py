@@ -40,6 +40,8 @@ def run(arguments: Namespace) -> int:
     show(outcome.verdict, arguments.format)
     for remark in outcome.remarks:
         log(remark)
+    if outcome.refused is not None:
+        log(f"{outcome.refused}; what was observed, and what became of the traffic, is in the verdict")
     log(f"proof: {outcome.proof}")
     log(f"page:  {outcome.folder / 'report.html'}")
     return outcome.exit_code

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from bot.deploy.target import Deployed
 from bot.model import Evidence, Observation, Run, Subject
+from bot.probes.session import Plan, open_loop
 from bot.safety.redact import Redactor
 from bot.spec import Spec
 
@@ -87,6 +88,30 @@ def repeatable(run: Run) -> Run:
                 each.model_copy(update=again) if each.reproduce else each for each in run.observations
             )
         }
+    )
+
+
+def plan(spec: Spec, vantage: str, redactor: Redactor) -> Plan:
+    """What is asked of each revision."""
+    return Plan(
+        probes=spec.probes,
+        logins=spec.logins,
+        identity=spec.identity,
+        redactor=redactor,
+        spec=spec.digest,
+        vantage=vantage,
+        seed=int(spec.digest[-8:], 16),
+        time=spec.policy.time,
+        rounds=spec.policy.rounds,
+        alone=spec.policy.rounds,  # the watch ends it sooner: when failures are shown to be rare
+        open_loop=open_loop(spec.probes, spec.policy.tail_for),
+    )
+
+
+def unknown(spec: Spec, commit: str | None) -> Subject:
+    """A candidate that there is nothing of yet but its commit."""
+    return Subject(
+        service=spec.service, environment=spec.environment, revision=commit or "unknown", commit=commit, url=""
     )
 
 

@@ -12,7 +12,7 @@ from bot.baseline.resuming import with_odds
 from bot.baseline.store import Store
 from bot.baseline.telling import with_closed, with_lapses, with_previous, with_said
 from bot.model import Run, Verdict
-from bot.model.errors import FIRST_RUN, INCONCLUSIVE, STABLE, UNSTABLE, UsageError, WorkError
+from bot.model.errors import FIRST_RUN, INCONCLUSIVE, NO_WORK, STABLE, UNSTABLE, UsageError, WorkError
 from bot.report import comment, html, summary, text
 from bot.spec import Spec
 
@@ -23,7 +23,11 @@ RESULTS = ("verdict.json", "comment.md", "summary.md", "report.txt", "report.htm
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, and where its proof is. `kept` is the digest of the run as a store has it; None where none has it."""
+    """A verdict, and where its proof is.
+
+    `kept` is the digest of the run as a store has it; None where none has it. `refused` is what the deploy platform
+    refused after there was a candidate, in words: the verdict says how far it came.
+    """
 
     verdict: Verdict
     candidate: Run
@@ -33,11 +37,12 @@ class Outcome:
     proof_digest: str
     remarks: tuple[str, ...]
     kept: str | None = None
+    refused: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """What the command line ends in."""
-        return EXIT_CODES[self.verdict.verdict]
+        """What the command line ends in. A platform that refused is 4, whatever is known besides."""
+        return NO_WORK if self.refused is not None else EXIT_CODES[self.verdict.verdict]
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,12 @@ async def keep(
     remarks: tuple[str, ...],
     *,
     stored: bool = True,
+    refused: str | None = None,
 ) -> Outcome:
     """Write the runs, the verdict, the reports and the proof below `request.out`, and the run to the baseline store.
 
     A baseline store that fails is a remark: it does not take the verdict away. A run that is not `stored` is one that a
-    newer one has taken the place of.
+    newer one has taken the place of. `refused` is what the platform refused meanwhile, in words.
     """
     out = request.out
     keep_partial(out, candidate, baseline)
@@ -112,7 +118,7 @@ async def keep(
         folders={"candidate": out / "candidate", "baseline": out / "baseline"},
     )
     if not stored:
-        return Outcome(verdict, candidate, baseline, out, path, sealed, remarks)
+        return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, refused=refused)
     try:
         last, unread = await asyncio.to_thread(request.store.last)
         remarks += tuple(each for each in unread if each not in remarks)
@@ -126,7 +132,7 @@ async def keep(
     except WorkError as error:
         digest = None
         remarks += (f"this run was not kept as a baseline: {error}",)
-    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, digest)
+    return Outcome(verdict, candidate, baseline, out, path, sealed, remarks, digest, refused)
 
 
 def keep_partial(out: Path, candidate: Run, baseline: Run | None) -> Path:

@@ -13,12 +13,12 @@ from bot import composing, starting
 from bot.baseline.resuming import carried_on
 from bot.baseline.telling import told_by
 from bot.deploy import trees
-from bot.deploy.target import DeployContext, Deployed, Deployer
+from bot.deploy.target import DeployContext, Deployed, Deployer, Intent
 from bot.judge import by_date, judge, watch, with_accepted
 from bot.model import Carried, Observation, Run, Subject, Verdict, Waiver
 from bot.model.errors import DeployError, Interrupted, UsageError
 from bot.outcome import Outcome, Request, keep, keep_partial
-from bot.probes.session import Plan, Session, open_loop
+from bot.probes.session import Plan, Session
 from bot.rollout import Rollout, follow
 from bot.safety.redact import Redactor
 from bot.strategy import course
@@ -29,8 +29,10 @@ Log = Callable[[str], None]
 async def run(request: Request, log: Log = lambda _line: None) -> Outcome:
     """Deploy the candidate, probe it beside its baseline, judge, then roll back or settle; keep everything.
 
+    A platform that refuses an act once the candidate is up leaves a verdict, which says so, and the exit code 4.
+
     Raises:
-        DeployError: the platform refused or is down. What was observed is saved.
+        DeployError: the platform refused or is down, and nothing was deployed. What was observed is saved.
         Interrupted: the task was cancelled. What was observed is saved, and the previous revision serves.
     """
     if request.spec.target is None:
@@ -61,6 +63,9 @@ class _Pass:
         self.started = composing.now()
         self.session: Session | None = None
         self.deployed: Deployed | None = None
+        self.previous: Deployed | None = None
+        self.release: str | None = None
+        self.observed: tuple[Run, Run | None] | None = None
         self.rollout: Rollout | None = None
         self.stored: Run | None = None
         self.last: Run | None = None
@@ -79,22 +84,43 @@ class _Pass:
         self._take_what_was_accepted()
         for remark in self.remarks:
             self.log(remark)
-        async with self.spec.target.open(self._context()) as deployer:
-            intent = await deployer.plan(self.request.commit)
-            previous = await self._previous(deployer)
-            self.rollout = self._rollout(deployer, previous.subject if previous else await self._serving(deployer))
-            for line in (*intent.lines, *self.rollout.course.lines):
-                self.log(line)
-            self.log(f"deploying {self.request.commit or self.spec.service}")
+        refused: DeployError | None = None
+        try:
+            async with self.spec.target.open(self._context()) as deployer:
+                refused = await self._prove(deployer)
+        except DeployError as error:
+            if self.rollout is None or self.rollout.deployed is None:
+                raise
+            self.rollout.miss("leaving", f"the target could not be left in order: {error}", "see what is left there")
+            refused = refused or error
+        candidate, baseline = self._so_far()
+        verdict = self._judge(candidate, baseline)
+        why = None if refused is None else str(refused)
+        return await keep(self.request, verdict, candidate, baseline, self.remarks, refused=why)
+
+    async def _prove(self, deployer: Deployer) -> DeployError | None:
+        """Deploy, probe, judge, and do what follows; what the platform refused once there was a candidate."""
+        intent = await deployer.plan(self.request.commit)
+        self.previous = await self._previous(deployer)
+        before = self.previous.subject if self.previous else await self._serving(deployer)
+        self.rollout = self._rollout(deployer, before, intent)
+        for line in (*intent.lines, *self.rollout.course.lines):
+            self.log(line)
+        self.log(f"deploying {self.request.commit or self.spec.service}")
+        try:
             self.deployed = await self.rollout.deploy(self.request.commit, intent.candidate)
-            release = await self._release(self.deployed)
-            candidate, baseline = await self._observe(deployer, self.deployed, previous, self.rollout)
-            candidate = told_by(self.last, candidate)
-            candidate = candidate.model_copy(update={"release": release, "accepted": self.accepted})
+            self.release = await self._release(self.deployed)
+            self.observed = await self._observe(deployer, self.deployed, self.rollout)
+            candidate, baseline = self._so_far()
             verdict = self._judge(candidate, baseline)
             self.log(f"judged {verdict.verdict}")
-            candidate, verdict = await self._act(self.rollout, self.deployed, verdict, candidate, baseline)
-        return await keep(self.request, verdict, candidate, baseline, self.remarks)
+            await self._act(self.rollout, self.deployed, verdict, baseline)
+        except DeployError as error:
+            if self.rollout.deployed is None:
+                raise
+            await self.rollout.refused(error)
+            return error
+        return None
 
     def _context(self) -> DeployContext:
         return DeployContext(
@@ -106,7 +132,7 @@ class _Pass:
             log=self.log,
         )
 
-    def _rollout(self, deployer: Deployer, before: Subject | None) -> Rollout:
+    def _rollout(self, deployer: Deployer, before: Subject | None, intent: Intent) -> Rollout:
         strategy = self.spec.strategy
         if not self.request.hands_over:  # it is rehearsed: nobody is given a revision that goes away again
             strategy = strategy.model_copy(update={"shadow": True})
@@ -114,8 +140,24 @@ class _Pass:
         if isinstance(ready, str) and strategy.watch.line(self.spec.probes, self.spec.identity) is None:
             asked = strategy.watch.model_copy(update={"http": f"GET {ready}"})
             strategy = strategy.model_copy(update={"watch": asked})
-        way = course(strategy, deployer.abilities, previous=before is not None)
-        return Rollout(deployer, strategy, way, self._plan(), self.request.out, self.log, previous=before)
+        way = course(
+            strategy,
+            deployer.abilities,
+            previous=before is not None,
+            called=intent.candidate if before is not None and before.revision == intent.candidate else None,
+            identified=self.spec.identity is not None,
+        )
+        return Rollout(
+            deployer,
+            strategy,
+            way,
+            self._plan(),
+            self.request.out,
+            self.log,
+            previous=before,
+            judge=self._judged,
+            baseline=lambda: self._so_far()[1],
+        )
 
     def _take_what_was_accepted(self) -> None:
         """Take what maintainers have accepted on from the last run, as long as its days last."""
@@ -141,34 +183,52 @@ class _Pass:
         name = (await deployer.plan(self.request.commit)).serving
         if name is None:
             return None
-        return Subject(service=self.spec.service, environment=self.spec.environment, revision=name, url="")
+        known = self.stored.subject if self.stored else None
+        commit = known.commit if known is not None and known.revision == name else None
+        service, environment = self.spec.service, self.spec.environment
+        return Subject(service=service, environment=environment, revision=name, commit=commit, url="")
 
-    async def _observe(
-        self, deployer: Deployer, deployed: Deployed, previous: Deployed | None, rollout: Rollout
-    ) -> tuple[Run, Run | None]:
+    async def _observe(self, deployer: Deployer, deployed: Deployed, rollout: Rollout) -> tuple[Run, Run | None]:
         """Both runs: the baseline measured beside the candidate where it is up, the stored one where not."""
         if deployed.observation.state != "measured":
             self.log("the candidate never became ready")
-            return self._with_refusals(self._with_deploy(self._unobserved(deployed), deployed)), self.stored
+            return self._partly()
         if not rollout.course.shadow:
             await rollout.open(deployed)
-            previous = await self._still_up(deployer, previous)
+            self.previous = await self._still_up(deployer, self.previous)
         session_id = uuid.uuid4().hex
         candidate = deployed.subject.model_copy(update={"session": session_id})
-        baseline = previous.subject.model_copy(update={"session": session_id}) if previous else None
-        self.session = Session(self._plan(), candidate, baseline, self.request.out)
-        carried = await self._measure(self.session, candidate, baseline)
-        run, against = self.session.runs()
-        if all(each.state != "broken" for each in run.observations):
+        previous = self.previous.subject.model_copy(update={"session": session_id}) if self.previous else None
+        self.session = Session(self._plan(), candidate, previous, self.request.out)
+        carried = await self._measure(self.session, candidate, previous)
+        if all(each.state != "broken" for each in self.session.runs()[0].observations):
             count = self.spec.strategy.starts
-            deployed, previous = await starting.started(deployer, count, deployed, previous, self.log)
-            self.deployed = deployed
-        run = self._with_deploy(self._repeatable(run).model_copy(update={"carried": carried}), deployed)
-        run = composing.read_back(run, await self._described(deployer), self.redactor)
-        run = composing.with_more(run, rollout.observations, rollout.evidence)
-        if against is None or previous is None:
+            started = await starting.started(deployer, count, deployed, self.previous, self.log)
+            self.deployed, self.previous = started
+        run, baseline = self._partly()
+        run = run.model_copy(update={"carried": carried})
+        return composing.read_back(run, await self._described(deployer), self.redactor), baseline
+
+    def _partly(self) -> tuple[Run, Run | None]:
+        """Both runs, of what the probes and the deploy have shown by now."""
+        deployed = self.deployed or (self.rollout.deployed if self.rollout else None)
+        run, against = self.session.runs() if self.session else (self._unobserved(deployed), None)
+        run = told_by(self.last, self._repeatable(run))
+        run = run.model_copy(update={"release": self.release, "accepted": self.accepted})
+        if deployed is None:
+            return run, None
+        run = self._with_deploy(run, deployed)
+        if against is None or self.previous is None:
             return (run if self.stored else self._with_refusals(run)), self.stored
-        return run, composing.with_provenance(self._with_deploy(against, previous, "baseline"), self.stored)
+        baseline = self._with_deploy(against, self.previous, "baseline")
+        return run, composing.with_provenance(baseline, self.stored)
+
+    def _so_far(self) -> tuple[Run, Run | None]:
+        """Both runs, with what the moving of traffic has shown as well."""
+        candidate, baseline = self.observed or self._partly()
+        if self.rollout is not None and self.rollout.observations:
+            candidate = composing.with_more(candidate, self.rollout.observations, self.rollout.evidence)
+        return candidate, baseline
 
     async def _still_up(self, deployer: Deployer, previous: Deployed | None) -> Deployed | None:
         """The revision before, if the platform keeps it up once the candidate has all the users."""
@@ -205,41 +265,24 @@ class _Pass:
             self.log(f"going on from {carried.sessions} sessions that were inconclusive")
         return carried
 
-    async def _act(
-        self, rollout: Rollout, deployed: Deployed, verdict: Verdict, candidate: Run, baseline: Run | None
-    ) -> tuple[Run, Verdict]:
-        """Do what follows from the verdict; what that showed is judged too."""
-
-        def judged(observations: tuple[Observation, ...]) -> Verdict:
-            return self._judge(composing.with_more(candidate, observations, {}), baseline)
-
+    async def _act(self, rollout: Rollout, deployed: Deployed, verdict: Verdict, baseline: Run | None) -> None:
+        """Do what follows from the verdict."""
         if self.request.hands_over:
-            await follow(rollout, deployed, verdict, baseline, judged)
+            await follow(rollout, deployed, verdict, baseline)
         elif verdict.verdict == "unstable" and rollout.protects:
             # a rehearsal hands nothing over, whatever `rollback` says: leaving the target unsettled gives the traffic back
-            await rollout.back(deployed, verdict, baseline)
+            await rollout.back(deployed, verdict)
         with contextlib.suppress(DeployError):  # what is left over is found by the next pass
             for line in await rollout.deployer.cleanup():
                 self.log(line)
-        if not rollout.observations:
-            return candidate, verdict
-        candidate = composing.with_more(candidate, rollout.observations, rollout.evidence)
-        return candidate, self._judge(candidate, baseline)
+
+    def _judged(self, observations: tuple[Observation, ...]) -> Verdict:
+        """The verdict, with what moving traffic has shown until now."""
+        candidate, baseline = self.observed or self._partly()
+        return self._judge(composing.with_more(candidate, observations, {}), baseline)
 
     def _plan(self) -> Plan:
-        return Plan(
-            probes=self.spec.probes,
-            logins=self.spec.logins,
-            identity=self.spec.identity,
-            redactor=self.redactor,
-            spec=self.spec.digest,
-            vantage=self.request.vantage,
-            seed=int(self.spec.digest[-8:], 16),
-            time=self.spec.policy.time,
-            rounds=self.spec.policy.rounds,
-            alone=self.spec.policy.rounds,  # the watch ends it sooner: when failures are shown to be rare
-            open_loop=open_loop(self.spec.probes, self.spec.policy.tail_for),
-        )
+        return composing.plan(self.spec, self.request.vantage, self.redactor)
 
     def _judge(self, candidate: Run, baseline: Run | None) -> Verdict:
         return judge(candidate, baseline, self.spec.policy, self.spec.digest)
@@ -254,29 +297,15 @@ class _Pass:
     def _with_deploy(self, run: Run, deployed: Deployed, side: str = "candidate") -> Run:
         return composing.with_deploy(run, deployed, self.request.out / side, self.started)
 
-    def _unobserved(self, deployed: Deployed) -> Run:
-        reason = "the candidate never became ready"
-        return composing.unobserved(self.spec, deployed.subject, self.request.vantage, reason)
+    def _unobserved(self, deployed: Deployed | None) -> Run:
+        request, spec = self.request, self.spec
+        if deployed is not None:
+            up = deployed.observation.state == "measured"
+            reason = "it could not be probed any more" if up else "the candidate never became ready"
+            return composing.unobserved(spec, deployed.subject, request.vantage, reason)
+        subject = composing.unknown(spec, request.commit)
+        return composing.unobserved(spec, subject, request.vantage, "the candidate was not deployed")
 
     def save_partial(self) -> Path:
         """Save whatever was observed until now; where it is."""
-        if self.session is not None:
-            candidate, baseline = self.session.runs()
-            if self.deployed is not None:
-                candidate = self._with_deploy(candidate, self.deployed)
-        else:
-            subject = Subject(
-                service=self.spec.service,
-                environment=self.spec.environment,
-                revision=self.request.commit or "unknown",
-                commit=self.request.commit,
-                url="",
-            )
-            reason = "the candidate was not deployed"
-            candidate = composing.unobserved(self.spec, subject, self.request.vantage, reason)
-            baseline = None
-            if self.deployed is not None:
-                candidate = self._with_deploy(self._unobserved(self.deployed), self.deployed)
-        if self.rollout is not None and self.rollout.observations:
-            candidate = composing.with_more(candidate, self.rollout.observations, self.rollout.evidence)
-        return keep_partial(self.request.out, candidate, baseline)
+        return keep_partial(self.request.out, *self._so_far())

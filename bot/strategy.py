@@ -21,7 +21,7 @@ SCHEMA = "database schema"
 class Strategy(BaseModel):
     """How users' traffic gets to the candidate, and back. `direct` alone is `{shadow: false, promote: [100]}`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shadow: bool = True
     """Whether the candidate has no users while it is probed, where the target can do that (true)."""
@@ -77,8 +77,14 @@ class Course(NamedTuple):
         return (f"the candidate is probed {where}{after}", *self.remarks)
 
 
-def course(strategy: Strategy, abilities: Abilities, *, previous: bool) -> Course:
-    """How far the strategy can be followed. `previous` says whether there is a revision that serves."""
+def course(
+    strategy: Strategy, abilities: Abilities, *, previous: bool, called: str | None = None, identified: bool = True
+) -> Course:
+    """How far the strategy can be followed.
+
+    `previous` says whether there is a revision that serves, `called` is the name of both revisions where they have one
+    name, and `identified` says whether the spec tells how a revision names itself.
+    """
     if not abilities.moves:
         why = "this target moves no traffic: users are on it already"
         return Course(shadow=False, steps=(100,), remarks=(why,), moves=False)
@@ -96,6 +102,17 @@ def course(strategy: Strategy, abilities: Abilities, *, previous: bool) -> Cours
     if not shadow and steps != (100,):
         remarks.append("without shadow there is one step: the candidate gets all of the traffic once it is ready")
         steps = (100,)
+    if called is not None and steps != (100,):
+        remarks.append(
+            f"both revisions are called {called}, so whose answers they are at {steps[0]} % could not be told: the "
+            "candidate gets all of the traffic in one step"
+        )
+        steps = (100,)
+    if not identified and steps != (100,):
+        remarks.append(
+            f"the spec has no `identity`, so whose answers they are at {steps[0]} % cannot be told: the candidate goes "
+            "no further than that, and is taken back"
+        )
     return Course(shadow, steps, tuple(remarks))
 
 
@@ -114,18 +131,24 @@ class Decision(NamedTuple):
 def decide(strategy: Strategy, verdict: Verdict, share: int) -> Decision:
     """What follows from a verdict on a candidate that has this share of the traffic in percent.
 
-    A candidate with a share between nothing and all never keeps it: whatever is under way is finished or reversed.
+    A candidate with a share between nothing and all never keeps it: whatever is under way is finished or reversed, and
+    what was not measured is no reason to finish it. At 100 % it is: nothing was shown to be broken, each share before
+    has held, and to go back is a move of all the users as well.
     """
-    if verdict.verdict != "unstable":
-        if share == 100:
-            return Decision("settle")
-        if verdict.verdict == "inconclusive" and share == 0:
-            return Decision("withhold", "nothing was shown to be worse, and not everything was measured")
+    doubtful = verdict.verdict == "inconclusive"
+    if doubtful and share == 0:
+        return Decision("withhold", "nothing was shown to be worse, and not everything was measured")
+    if verdict.verdict != "unstable" and share == 100:
+        return Decision("settle")
+    if verdict.verdict != "unstable" and not doubtful:
         return Decision("promote")
     broken = next((each for each in verdict.findings if cannot_go_back(each)), None)
     if broken is not None:
         why = f"{broken.id}: the database schema has changed so that the previous revision cannot live with it"
         return Decision("freeze", why)
+    if doubtful:
+        why = "not everything was measured among users, and no candidate keeps a share on trust"
+        return Decision("roll back", why)
     if share == 100 and strategy.rollback == "never":
         return Decision("settle", "the spec says `rollback: never`: the candidate keeps the traffic")
     if share == 100 and strategy.rollback == "manual":

@@ -1,6 +1,7 @@
 """What every test can rely on: the stand-in for GitHub, the marker `debian`, and no clock on properties."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,13 @@ try:
     pytest_plugins = [STAND_IN] if importlib.util.find_spec(STAND_IN) else []
 except ModuleNotFoundError:  # the folder above it is not there either
     pytest_plugins = []
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m alone`, leave out files without that mark: importing all the others takes longer than most tests."""
+    if config.option.markexpr != "alone" or collection_path.suffix != ".py":
+        return None
+    return None if "pytest.mark.alone" in collection_path.read_text() else True
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

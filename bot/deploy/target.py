@@ -149,7 +149,7 @@ class StartsPrevious(Protocol):
 class Target(BaseModel):
     """Where a service is deployed: its fields are the YAML keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ClassVar[str]
     lasts: ClassVar[bool] = True

@@ -71,7 +71,7 @@ class Expected(BaseModel):
 class Single(BaseModel):
     """The rule for a number that is had once a run. Just one of the three."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     exact: Literal[True] | None = None
     """No worse at all: for what has no noise, such as a size or a price."""
@@ -90,7 +90,7 @@ class Single(BaseModel):
 class Policy(BaseModel):
     """Margins, budgets and limits. A map's key is `probe/series`, a series (`latency`) or `default`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: dict[str, Share] = Field(default_factory=dict)
     """A series that is shown to be within this of the baseline is fine; what cannot be shown is not (10%)."""

@@ -97,10 +97,13 @@ class Suite:
         self._middle: dict[SeriesKey, Track] = {}
         self._tail: dict[SeriesKey, Track] = {}
         self._scores: dict[tuple[object, ...], float] = {}
-        budget = errors(policy, 0, carried.sessions if carried else 0)
-        for error in (budget.fine, budget.together):
-            sequential.boundaries(error, policy.rounds, EARLY)  # now, and not between two rounds that are timed
         self._tests: dict[tuple[object, ...], float] = {}
+
+    def prepare(self) -> None:
+        """Compute the boundaries of all series now (0.1 s), and not between two rounds that are timed."""
+        budget = errors(self._policy, 0, self._carried.sessions if self._carried else 0)
+        for error in (budget.fine, budget.together):
+            sequential.boundaries(error, self._policy.rounds, EARLY)
 
     def update(self, key: SeriesKey, new: Series, old: Series) -> Rounds:
         """Take a series with all the samples that it has by now."""
@@ -114,12 +117,18 @@ class Suite:
         return rounds
 
     def settle(self, error: Errors) -> Settled:
-        """What all looks at all series show."""
+        """What all looks at all series show.
+
+        Once all together are shown to be slower, what was kept for that is spent on which of them are: the graphical
+        procedure of Bretz, Maurer, Brannath and Posch (2009).
+        """
+        together = self._together(error)
+        slower = error.slower if together is None else error.slower + error.together
         return Settled(
             error,
-            middle=self._step_down(self._middle, error.slower, error),
+            middle=self._step_down(self._middle, slower, error),
             tail=self._step_down(self._tail, error.tail, error),
-            together=self._together(error),
+            together=together,
             carried=self._carried,
         )
 

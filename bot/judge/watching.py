@@ -32,6 +32,8 @@ class _Session:
         self._before = carried.sessions if carried else 0
         self._today = today
         self._suite = Suite(policy, today, carried)
+        if any(each.timed for each in policy.probes.values()):
+            self._suite.prepare()
         self._members: dict[SeriesKey, Member] = {}
         self._times: dict[SeriesKey, str] = {}
         self._decided: set[SeriesKey] = set()

@@ -9,8 +9,11 @@ from bot.judge.pairing import Rounds, failed, missing, tried
 from bot.judge.policy import Policy
 from bot.model import Odds, Series
 
-FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.65, 0.2, 0.05, 0.1
-"""The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail."""
+FOR_SLOWER, FOR_TOGETHER, FOR_TAIL, FOR_FAILING = 0.5, 0.25, 0.05, 0.1
+"""The parts of the suite's error budget: a series is slower, all together are, its slow requests are, more of them fail.
+
+A tenth is kept back: boundaries are normal approximations.
+"""
 CERTAIN = 3
 """Failures without one success that are no chance, where the baseline has succeeded as often without one failure."""
 ALONE = 0.10
@@ -68,7 +71,7 @@ def errors(policy: Policy, series: int, before: int = 0) -> Errors:
     again = budget / 2**before
     count = max(1, series, sum(1 for each in policy.probes.values() if each.timed))
     return Errors(
-        slower=budget * FOR_SLOWER,
+        slower=budget * (FOR_SLOWER if count > 1 else FOR_SLOWER + FOR_TOGETHER),  # one alone is not together with any
         together=again * FOR_TOGETHER,
         tail=again * FOR_TAIL,
         failing=again * FOR_FAILING,

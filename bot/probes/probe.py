@@ -19,7 +19,7 @@ OUR_FAULT = "report this as a fault of stability-proof, with the command that re
 class Settings(BaseModel):
     """Part of the spec: its fields are YAML keys, and their docstrings the descriptions in the JSON Schema."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Turn(NamedTuple):

@@ -77,12 +77,17 @@ class Proof:
         return code
 
     def tell(self, outcome: Outcome) -> int:
-        """Publish, and leave outputs, summary and proof; GitHub out of reach is exit code 4, and loses nothing."""
+        """Publish, and leave outputs, summary and proof.
+
+        GitHub out of reach is exit code 4, as is a deploy platform that refused; both lose nothing.
+        """
         verdict = outcome.verdict
         say(report.text(verdict))
         summary = report.summary(verdict, self.ground.links())
         commands.summarise(self.environment.summary, noted(summary, self.ground.asked))
         remarks, code, publication = [*outcome.remarks], outcome.exit_code, Publication()
+        if outcome.refused is not None:
+            say_raw(commands.error(f"{self.ground.redactor.text(outcome.refused)}; the verdict says how far it came"))
         if self.publisher:
             try:
                 # what was seen is not new where it is judged again: issues were reopened then, and may be closed since

@@ -74,6 +74,7 @@ class Ground:
             "service": "shop",
             "image": "registry/shop:good",
             "within": "20s",
+            "spread": "10ms",
             "token": TOKEN,
             "endpoint": self.google.url,
             "logging": self.google.url,
@@ -91,10 +92,12 @@ class Ground:
             log=self.logged.append,
         )
 
-    def stable(self, traffic: list[dict[str, object]] | None = None, revision: str = "shop-00001-old") -> str:
+    def stable(
+        self, traffic: list[dict[str, object]] | None = None, revision: str = "shop-00001-old", **more: object
+    ) -> str:
         """Deploy a first revision as somebody else would: `gcloud run deploy`, with traffic that follows the latest."""
         container = {"image": "registry/shop:good", "env": [{"name": "MODE", "value": "a-secret-of-the-service"}]}
-        body: dict[str, object] = {"template": {"revision": revision, "containers": [container]}}
+        body: dict[str, object] = {"template": {"revision": revision, "containers": [container]}, **more}
         if traffic:
             body["traffic"] = traffic
         self.google.act("POST", PATH.rpartition("/")[0] + "?serviceId=shop", body)
@@ -109,6 +112,10 @@ class Ground:
         """The service as the API shows it."""
         found: dict[str, Any] = self.google.service(PATH.removeprefix("/v2/"))
         return found
+
+    def public(self) -> str:
+        """Where users go by a load balancer, say: also where the service has no address of its own."""
+        return self.google.world.service(PATH.removeprefix("/v2/")).public
 
     def shares(self) -> dict[str, int]:
         """The traffic as the platform gives it."""

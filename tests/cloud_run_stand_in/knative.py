@@ -15,8 +15,8 @@ def service(found: Service) -> Json:
     template = raw["template"]
     conditions = [raw["terminalCondition"], *raw["conditions"]]
     status: dict[str, Any] = {
-        "url": raw["uri"],
-        "address": {"url": raw["uri"]},
+        "url": raw.get("uri", "None"),
+        "address": {"url": raw.get("uri", "None")},
         "conditions": [_condition(each) for each in conditions],
         "observedGeneration": raw["observedGeneration"],
         "latestCreatedRevisionName": raw["latestCreatedRevision"].rpartition("/")[2],

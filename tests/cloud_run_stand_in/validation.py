@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tests.schemas import remembering
+
 EXTRACT = Path(__file__).parent / "discovery" / "google.json"
+VALIDATOR = remembering()
 STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 STATUSES |= {409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 
@@ -63,7 +65,7 @@ def _registry() -> Registry[Any]:
 
 
 def _hold(what: str, value: Any, schema: dict[str, Any]) -> None:
-    errors = list(Draft202012Validator(schema, registry=_registry()).iter_errors(value))
+    errors = list(VALIDATOR(schema, registry=_registry()).iter_errors(value))
     if errors:
         error = best_match(errors)
         where = "/".join(map(str, error.absolute_path)) or "the top"

@@ -47,17 +47,24 @@ class Service:
     revisions: dict[str, Json] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    public: str = ""
+    routes: list[Json] = field(default_factory=list)
+    moved: float = 0.0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
 class Troubles:
-    """What goes wrong on purpose. `slow`: seconds that each reconciliation takes; `fails`: it ends with this status."""
+    """What goes wrong on purpose. `slow`: seconds that each reconciliation takes; `fails`: it ends with this status.
+
+    `trails`: seconds for which requests still go by the routes before, though the statuses have the new ones.
+    """
 
     slow: float = 0.0
     fails: list[tuple[int, str]] = field(default_factory=list)
     condition: tuple[str, str] | None = None
     lag: float = 0.0
+    trails: float = 0.0
 
 
 class World:
@@ -99,8 +106,9 @@ class World:
             self.services[path] = service
             raw = service.raw
             raw |= settings
-            raw["uri"] = self.proxies.open(name, lambda: self._backends(service, None))
-            raw["urls"] = [raw["uri"]]
+            service.public = self.proxies.open(name, lambda: self._backends(service, None))
+            if not raw.get("defaultUriDisabled"):
+                raw |= {"uri": service.public, "urls": [service.public]}
             return self._begin(service, "template" in body)
 
     def patch(self, path: str, mask: str, body: Json, etag: str | None) -> Json:
@@ -265,8 +273,9 @@ class World:
                 return ready["message"]
             status = {"type": each["type"], "revision": name, "percent": each.get("percent", 0)}
             if tag := each.get("tag"):
-                status |= {"tag": tag, "uri": self._address(service, tag)}
+                status |= {"tag": tag} | ({} if raw.get("defaultUriDisabled") else {"uri": self._address(service, tag)})
             statuses.append(status)
+        service.routes, service.moved = raw["trafficStatuses"], time.monotonic()
         raw["trafficStatuses"] = statuses
         return None
 
@@ -304,9 +313,10 @@ class World:
 
     def _backends(self, service: Service, tag: str | None) -> list[tuple[str, int, int]]:
         with self.lock:
+            trailing = time.monotonic() < service.moved + self.troubles.trails
             return [
                 (each["revision"], each["percent"] if tag is None else 1, service.instances[each["revision"]].port)
-                for each in service.raw["trafficStatuses"]
+                for each in (service.routes if trailing else service.raw["trafficStatuses"])
                 if tag is None or each.get("tag") == tag
             ]
 

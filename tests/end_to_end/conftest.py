@@ -23,8 +23,10 @@ def action_image() -> Iterator[str]:
 
 
 @pytest.fixture
-def runner(action_image: str, tmp_path: Path) -> Runner:
+def runner(action_image: str, tmp_path: Path) -> Iterator[Runner]:
     """A job with the action in it, and an empty workspace."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    return Runner(ROOT, workspace, tmp_path / "temp", image=action_image)
+    made = Runner(ROOT, workspace, tmp_path / "temp", image=action_image)
+    yield made
+    made.end()

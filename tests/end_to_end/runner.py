@@ -60,6 +60,7 @@ class Runner:
     token: str = "a-token-of-the-job"
     image: str = ""
     layers: list[str] = field(default_factory=list)
+    stages: "list[Started]" = field(default_factory=list)
 
     def build(self) -> str:
         """Build the action's image with the runner's command line, and return its name."""
@@ -136,7 +137,14 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        return Started(process, name, files)
+        self.stages.append(Started(process, name, files))
+        return self.stages[-1]
+
+    def end(self) -> None:
+        """End what a test that failed left running."""
+        for each in self.stages:
+            if each.process.poll() is None:
+                each.kill()
 
     def _files(self) -> dict[str, Path]:
         """Lay out the folders that are mounted, and this stage's own, empty command files."""

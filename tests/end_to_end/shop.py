@@ -71,7 +71,7 @@ identity: {header: x-revision}
 probes:
   health: {http: GET /health, timeout: 4s, expect: {status: 200, json: {status: healthy}}}
   stock: {http: GET /stock, timeout: 4s, expect: {status: 200, json: {apples: 3}}}
-judge: {budget: {latency: 100%}, floor: {latency: 50ms}, failures: {latency: 15%}, tolerance: 2000%, time: 6s}
+judge: {budget: {latency: 100%}, floor: {latency: 50ms}, failures: {latency: 15%}, tolerance: 2000%, time: 60s}
 """
 
 
@@ -110,6 +110,8 @@ class Shop:
     folder: Path
     port: int = field(default_factory=free_port)
 
+    _processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         git(self.folder, "init", "-q", "-b", "main")
@@ -133,7 +135,7 @@ class Shop:
         return self._started([sys.executable, "-m", "bot", *words], **environment)
 
     def _started(self, words: list[str], **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(HOME), **environment},
@@ -142,6 +144,8 @@ class Shop:
             text=True,
             preexec_fn=_as_from_a_terminal,
         )
+        self._processes.append(process)
+        return process
 
     def run_within(self, limits: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run the command line to its end within limits, in the words of the shell."""
@@ -158,7 +162,7 @@ class Shop:
         return self._ended(self._started([sys.executable, "-m", "bot.action"], **environment))
 
     def _ended(self, process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=100)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def serving(self) -> str:
@@ -182,11 +186,16 @@ class Shop:
                     continue
                 if str(self.folder) in words or place.startswith(str(self.folder)):
                     os.kill(int(entry.name), signal.SIGKILL)
+        for process in self._processes:  # a test that failed did not wait for its own
+            with process:
+                process.kill()
 
 
-def wait_for(condition: Any, seconds: float = 20.0) -> None:
-    """Wait until something is so."""
+def wait_for(condition: Any, seconds: float = 60.0, running: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until something is so; at most for as long as what should bring it about is `running`."""
     until = time.monotonic() + seconds
     while not condition():
+        if running is not None and running.poll() is not None:
+            raise AssertionError("it never came true; what ran has ended:\n" + "\n".join(running.communicate()))
         assert time.monotonic() < until, "it never came true"
         time.sleep(0.02)

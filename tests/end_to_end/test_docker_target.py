@@ -15,6 +15,7 @@ from bot.model.errors import DeployError
 from bot.recovering import NOTHING, recover
 from bot.safety.redact import Redactor
 from tests.end_to_end.docked import BASE, DOCKERFILE, Dock, asked, docker, gone
+from tests.finding import pick
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(120)]
 
@@ -95,7 +96,7 @@ async def test_a_rollback_starts_a_previous_revision_that_has_ended(pier: Pier) 
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+        old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
         docker("kill", old["Id"])
         restored = await deployer.rollback()
         assert restored is not None
@@ -298,7 +299,7 @@ async def test_a_candidate_that_has_ended_gets_no_users_and_is_not_accepted(pier
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
         await deployer.promote(100)
-        candidate = next(each for each in pier.dock.containers() if pier.named(second) in each["Name"])
+        candidate = pick(pier.dock.containers(), lambda each: pier.named(second) in each["Name"])
         docker("kill", candidate["Id"])
         with pytest.raises(DeployError, match="so it is given no users"):
             await deployer.promote(100)
@@ -313,7 +314,7 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
     public = await pier.accepted(first)
     async with pier.target().open(pier.context) as deployer:
         await deployer.deploy(second)
-        old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+        old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
         docker("kill", old["Id"])
         await deployer.promote(50)
         assert {asked(public)[0] for _ in range(6)} == {pier.named(first), pier.named(second)}
@@ -321,7 +322,7 @@ async def test_a_share_is_given_beside_a_previous_revision_that_had_ended(pier: 
 
 async def test_recover_finds_a_revision_that_an_engine_gave_another_address(pier: Pier, tmp_path: Path) -> None:
     public = await pier.accepted(first := pier.dock.commit("apples"))
-    old = next(each for each in pier.dock.containers() if pier.named(first) in each["Name"])
+    old = pick(pier.dock.containers(), lambda each: pier.named(first) in each["Name"])
     docker("stop", "-t", "1", old["Id"])
     other = docker("run", "-d", "--label", f"dev.stability-proof.other={pier.dock.owner}", BASE, "sleep", "60")
     try:

@@ -83,7 +83,7 @@ def test_a_signal_between_deploy_and_verdict_leaves_the_previous_revision(
     open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run", "--out", "out")
-    wait_for(lambda: open_shop.serving() != good)
+    wait_for(lambda: open_shop.serving() != good, running=running)
 
     for number in signals:
         running.send_signal(number)
@@ -101,7 +101,7 @@ def test_sigkill_is_made_good_by_recover(open_shop: Shop) -> None:
     open_shop.strategy("direct")
     open_shop.commit(shops.SILENT)
     running = open_shop.start("run")
-    wait_for(lambda: open_shop.serving() != good)
+    wait_for(lambda: open_shop.serving() != good, running=running)
 
     running.kill()
     running.communicate()
@@ -117,7 +117,7 @@ def test_a_promotion_that_is_stopped_half_way_goes_back_whole(open_shop: Shop, n
     open_shop.strategy("{promote: [50, 100], pause: 60s, starts: 0, watch: {before: 200ms}}")
     open_shop.commit(f"{shops.HEALTHY}  # another")
     running = open_shop.start("run")
-    wait_for(lambda: open_shop.serving() != good, 60)
+    wait_for(lambda: open_shop.serving() != good, running=running)
 
     running.send_signal(number)
     _, err = running.communicate(timeout=30)
@@ -200,8 +200,9 @@ def test_a_full_disk_is_no_verdict_and_leaves_the_previous_revision(open_shop: S
     good = open_shop.serving()
     open_shop.commit(shops.BROKEN_JSON)
 
-    # a file of more than 8 KiB fails to be written, as any does on a disk that is full
-    ended = open_shop.run_within("ulimit -f 16", "run")
+    # a file of more than 12 KiB fails to be written, as any does on a disk that is full: a run of this shop has 8 of
+    # them, and a proof 18
+    ended = open_shop.run_within("ulimit -f 24", "run")
 
     assert ended.returncode == 4, ended.stderr
     assert "File too large; mend that" in one_message(ended.stderr)

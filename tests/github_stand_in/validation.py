@@ -14,8 +14,11 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tests.schemas import remembering
+
 EXTRACT = Path(__file__).parent / "openapi" / "github.json"
 FORMATS = FormatChecker(formats=())
+VALIDATOR = remembering()
 LIMITS = {"maxLength", "maxItems"}
 """What GitHub itself answers with 422; all else that does not fit is a fault of the caller's code."""
 
@@ -94,7 +97,7 @@ def _validator(place: str) -> Draft202012Validator:
     schema: Any = _document()
     for step in json.loads(place):
         schema = schema[step]
-    return Draft202012Validator(schema, registry=_registry(), format_checker=FORMATS)
+    return VALIDATOR(schema, registry=_registry(), format_checker=FORMATS)
 
 
 def _faults(value: Any, *place: str | int) -> list[ValidationError]:

@@ -18,6 +18,7 @@ from bot.github.data_branch import DEFAULT, DataBranch
 from bot.github.trust import Home
 from bot.model import Run
 from bot.model.mark import Mark
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.git_data import files_on
 from tests.github_stand_in.runner import WORKFLOW, summary
@@ -109,7 +110,7 @@ def test_a_fork_that_names_its_branch_main_gets_nothing(
 ) -> None:
     """Trap 10: the list of artifacts mixes those of forks with ours."""
     first = good_run(artifacts(github, home), home)
-    ours = next(each for each in home.artifacts.values() if each.name == NAME)
+    ours = pick(home.artifacts.values(), lambda each: each.name == NAME)
     github.repository("mallory/shop", fork_of="example/shop")
     for event in ("pull_request", "pull_request_target", "push"):
         theirs = home.workflow_run(event=event, head_branch="main", head_repository="mallory/shop")
@@ -279,7 +280,7 @@ def test_the_job_of_the_documentation_keeps_its_baseline_on_the_branch_with_just
     github: StandIn, home: Repository, spec: str, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs" / "baselines.md").read_text()
-    block = next(each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "permissions:" in each)
+    block = pick(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL), lambda each: "permissions:" in each)
     job = yaml.safe_load(block)
     given = job["steps"][1]["with"]
     deploy = Deploys(github, home, tmp_path, spec, baseline=given["baseline"])

@@ -10,6 +10,7 @@ from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
 from examples.chat import history
 from examples.chat.history import History
+from tests.finding import pick
 from tests.integration.chat_service import running
 from tests.integration.test_chat_example import git
 from tests.integration.test_documentation import PASSWORD
@@ -45,7 +46,7 @@ async def golden_path(tree: Path, folder: Path) -> Observation:
 
 
 def actual(found: Observation, name: str) -> str:
-    return next(check.actual for check in found.checks if check.id == name)
+    return pick(found.checks, lambda check: check.id == name).actual
 
 
 async def test_a_socket_that_the_service_closes_is_told_by_its_code_and_its_reason(

@@ -39,7 +39,7 @@ async def test_a_wait_ends_when_its_condition_holds_and_captures_from_that_answe
     async with service({"GET /job": counting(done_at(4)), "GET /n/4": answers(of_json({}))}) as up:
         found = await observed(tmp_path, up.url, {"journey": [wait, {"http": "GET /n/{number}"}]})
     assert found.state == "measured"
-    assert next((check.id, check.actual) for check in found.checks) == ("step 1: until", "as expected after 4 tries")
+    assert [(each.id, each.actual) for each in found.checks][:1] == [("step 1: until", "as expected after 4 tries")]
     assert found.checks[0].evidence
 
 

@@ -15,6 +15,7 @@ from bot.probes.session import Plan, Session
 from bot.report import words
 from bot.report.markdown import comment
 from bot.safety.redact import Redactor
+from tests.finding import pick
 from tests.integration import servers
 from tests.integration.servers import Asked, answers, of_json, plain, service, sockets
 from tests.integration.test_probes import subject
@@ -29,7 +30,7 @@ async def me(asked: Asked, _writer: Any) -> bytes:
 
 async def run_of(tmp_path: Path, url: str, **probes: dict[str, Any]) -> Run:
     made: dict[str, Probe] = {
-        name: PROBES[next(key for key in ("journey", "refuses", "http") if key in fields)].model_validate(fields)
+        name: PROBES[pick(("journey", "refuses", "http"), fields.__contains__)].model_validate(fields)
         for name, fields in probes.items()
     }
     logins = {"user": StaticLogin.model_validate({"token": TOKEN})}

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.finding import pick
 from tests.github_stand_in import Limits, Repository, StandIn
 from tests.github_stand_in.state import WorkflowRun
 
@@ -22,7 +23,7 @@ class Job:
 
     def __init__(self, github: StandIn, run: WorkflowRun) -> None:
         claims = json.loads(base64.urlsafe_b64decode(run.token.split(".")[1] + "=="))
-        scope = next(each for each in claims["scp"].split() if each.startswith("Actions.Results:"))
+        scope = pick(claims["scp"].split(), lambda each: each.startswith("Actions.Results:"))
         _, backend, job = scope.split(":")
         self.ids = {"workflow_run_backend_id": backend, "workflow_job_run_backend_id": job}
         self.origin = github.results_url

@@ -12,6 +12,7 @@ from bot.model import Observation
 from bot.probes.logins.registry import AnyLogin
 from bot.probes.session import Session
 from bot.safety.redact import Redactor
+from tests.finding import pick
 from tests.integration.issuers import CLIENT, CLIENT_SECRET, PASSWORD, REDIRECT, Issuer
 from tests.integration.servers import Service, answers, of_json, plain, service
 from tests.integration.test_probes import failed, plan, subject
@@ -107,7 +108,7 @@ async def test_a_token_that_was_given_is_sent_as_the_spec_says(tmp_path: Path) -
 async def test_cookies_go_only_where_they_were_meant_for(tmp_path: Path) -> None:
     async with issuer() as (up, _):
         await asked(tmp_path, up.url, SESSION)
-        sent = next(each.headers for each in up.asked if each.target == "/me")
+        sent = pick(up.asked, lambda each: each.target == "/me").headers
     assert "sessionid=" in sent["cookie"]
     assert "other=" not in sent["cookie"]
     assert sent["x-csrftoken"] == "csrf-value-1"

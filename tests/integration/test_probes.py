@@ -16,6 +16,7 @@ from bot.probes.logins.password import PasswordLogin
 from bot.probes.registry import PROBES
 from bot.probes.session import Plan, Session
 from bot.safety.redact import Redactor
+from tests.finding import pick
 from tests.integration import servers
 from tests.integration.servers import HEALTH, answers, of_json, plain, service, sockets
 
@@ -229,7 +230,7 @@ async def test_a_golden_path_is_measured_from_creation_to_close(tmp_path: Path) 
     assert heard[0]["text"].startswith("hello ")
     assert found.state == "measured"
     assert [check.id for check in found.checks] == ["step 1: handshake", "step 1: events", "step 1: close"]
-    protocol = next(fact.value for fact in found.facts if fact.kind == "protocol")
+    protocol = pick(found.facts, lambda fact: fact.kind == "protocol").value
     assert isinstance(protocol, dict)
     assert list(protocol["events"]) == sorted(EVENTS)  # type: ignore[arg-type]
     assert ["(start)", "agent_started", 1] in protocol["transitions"]  # type: ignore[operator]

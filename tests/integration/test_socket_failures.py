@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
+from tests.finding import pick
 from tests.integration import servers
 from tests.integration.servers import HEALTH, answers, plain, service, sockets
 from tests.integration.test_probes import failed, observed
@@ -147,6 +148,6 @@ async def test_a_refusal_keeps_the_services_own_answer(tmp_path: Path) -> None:
 
     async with sockets(servers.plays(), refuse) as url, service(HEALTH):
         found = await observed(tmp_path, url, {"journey": [TALK]})
-    evidence = next(check.evidence for check in found.checks if not check.ok)
+    evidence = pick(found.checks, lambda check: not check.ok).evidence
     kept = (tmp_path / "candidate" / "evidence" / f"{(evidence or '').removeprefix('sha256:')}.txt").read_text()
     assert "go away" in kept

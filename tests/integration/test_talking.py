@@ -28,6 +28,7 @@ from bot.model import Check, Observation, Run, Verdict
 from bot.stages.proving import prepared
 from bot.stages.talking import talk
 from tests import events
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import outputs, runner_environment
 from tests.github_stand_in.state import Comment
@@ -263,7 +264,7 @@ def test_a_probe_is_explained_from_the_stored_proof(broken: tuple[Scene, int]) -
 
     said = scene.reply(comment)
     verdict, _ = scene.proof()
-    finding = next(each for each in verdict.findings if each.id == "cart/body")
+    finding = pick(verdict.findings, lambda each: each.id == "cart/body")
     assert "**regressed** `cart/body`" in said
     assert all(digest in said for digest in finding.observed)
     assert "before `full`" in said or "`full`" in said

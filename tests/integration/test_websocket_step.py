@@ -15,13 +15,14 @@ from bot.model import Progress
 from bot.probes.logins.password import PasswordLogin
 from bot.probes.registry import PROBES
 from bot.probes.session import Session
+from tests.finding import pick
 from tests.integration import servers
 from tests.integration.servers import answers, of_json, service, sockets
 from tests.integration.test_probes import failed, observed, plan, subject
 
 
 def protocol(observation: Any) -> dict[str, Any]:
-    value = next(fact.value for fact in observation.facts if fact.kind == "protocol")
+    value = pick(observation.facts, lambda fact: fact.kind == "protocol").value
     assert isinstance(value, dict)
     return value
 

@@ -36,7 +36,7 @@ class Page:
         """A spec with the page's example in it; `changed` are the keys that lead elsewhere than in the example."""
         example: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", self.text, re.DOTALL)[0])
         keys = example["deploy"][self.kind]
-        assert set(changed) <= set(keys) | {"endpoint", "logging", "baseline_revision"}
+        assert set(changed) <= set(keys) | {"endpoint", "logging", "spread", "baseline_revision"}
         deploy: dict[str, Any] = {self.kind: {**keys, **changed}}
         if strategy:
             deploy["strategy"] = dict(strategy)

@@ -34,7 +34,10 @@ class Deployments:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.observes = True
-        self._progress: dict[str, tuple[Any, float]] = {}
+        self.scales = True
+        """Whether it acts on what it has observed."""
+        self._since: dict[str, float] = {}
+        self._made: set[str] = set()
 
     def turn(self) -> None:
         """One step of each."""
@@ -47,7 +50,7 @@ class Deployments:
         sets = [each for each in self._sets(thing) if owner(each) == thing["metadata"]["uid"]]
         new = self._new(thing, sets)
         old = [each for each in sets if new is None or each["metadata"]["uid"] != new["metadata"]["uid"]]
-        if not thing["spec"].get("paused"):
+        if self.scales and not thing["spec"].get("paused"):
             if new is None:
                 new = self._create(thing, old)
             self._revise(thing, new, old)
@@ -69,6 +72,7 @@ class Deployments:
         selector = json.loads(json.dumps(thing["spec"]["selector"]))
         selector.setdefault("matchLabels", {})[HASH] = named
         meta = thing["metadata"]
+        self._made.add(meta["uid"])
         return self.store.create(
             "replicasets",
             {
@@ -187,26 +191,26 @@ class Deployments:
         self._change("deployments", thing, write)
 
     def _progressing(self, thing: Object, counts: Any, new: Object | None, wanted: int) -> tuple[str, str, str]:
+        """The condition, as `syncRolloutStatus` keeps it.
+
+        One that says that the time was exceeded stays until there is progress, also when something else is asked for.
+        """
         uid = thing["metadata"]["uid"]
         named = new["metadata"]["name"] if new else ""
-        state = (
-            thing["metadata"]["generation"],
-            counts["updatedReplicas"],
-            counts["readyReplicas"],
-            counts["replicas"],
-        )
-        known, since = self._progress.get(uid, (None, 0.0))
-        if state != known:
-            since = time.monotonic()
-            self._progress[uid] = (state, since)
+        late, before = condition(thing, "Progressing"), thing.get("status", {})
         if counts["updatedReplicas"] == counts["replicas"] == counts["availableReplicas"] == wanted:
             return "True", "NewReplicaSetAvailable", f'ReplicaSet "{named}" has successfully progressed.'
-        late = condition(thing, "Progressing")
-        before = thing.get("status", {}).get("observedGeneration") == thing["metadata"]["generation"]
-        gave_up = before and late is not None and late.get("reason") == "ProgressDeadlineExceeded"
-        if time.monotonic() - since > thing["spec"]["progressDeadlineSeconds"] or (gave_up and state == known):
+        if uid in self._made or late is None:
+            self._made.discard(uid)
+            self._since[uid] = time.monotonic()
+            return "True", "NewReplicaSetCreated", f'Created new replica set "{named}"'
+        if _progresses(before, counts):
+            self._since[uid] = time.monotonic()
+            return "True", "ReplicaSetUpdated", f'ReplicaSet "{named}" is progressing.'
+        under_way = late["reason"] not in ("NewReplicaSetAvailable", "ProgressDeadlineExceeded")
+        if under_way and time.monotonic() - self._since[uid] > thing["spec"]["progressDeadlineSeconds"]:
             return "False", "ProgressDeadlineExceeded", f'ReplicaSet "{named}" has timed out progressing.'
-        return "True", "ReplicaSetUpdated", f'ReplicaSet "{named}" is progressing.'
+        return late["status"], late["reason"], late["message"]
 
     def _forget(self, thing: Object) -> None:
         """Old ReplicaSets beyond the history's limit go, once the rollout is complete."""
@@ -222,6 +226,16 @@ class Deployments:
         done.sort(key=lambda each: int(each["metadata"]["annotations"][REVISION]))
         for each in done[: max(0, len(done) - thing["spec"]["revisionHistoryLimit"])]:
             self.store.delete("replicasets", each["metadata"]["namespace"], each["metadata"]["name"])
+
+
+def _progresses(before: Object, now_: Object) -> bool:
+    """`DeploymentProgressing` of deployment_util.go: more that is new, ready or available, or less that is old."""
+
+    def old(status: Object) -> int:
+        return int(status.get("replicas", 0)) - int(status.get("updatedReplicas", 0))
+
+    more = any(now_[key] > before.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "availableReplicas"))
+    return more or old(now_) < old(before)
 
 
 def _last(sets: list[Object]) -> int:

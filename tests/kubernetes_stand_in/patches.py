@@ -1,7 +1,8 @@
 """The three kinds of patches."""
 
-import copy
 from typing import Any
+
+from tests.kubernetes_stand_in.store import copied
 
 MERGE_KEYS = {
     "containers": "name",
@@ -43,7 +44,7 @@ def _merged(old: list[Any], change: list[Any], field: str) -> list[Any]:
         key = "containerPort" if "containerPort" in change[0] else "port"
     if key is None:
         return change
-    made = copy.deepcopy(old)
+    made = copied(old)
     for each in change:
         there = next((index for index, one in enumerate(made) if one.get(key) == each.get(key)), None)
         if each.get("$patch") == "delete":
@@ -70,7 +71,7 @@ def merge(old: Any, change: Any) -> Any:
 
 def operations(old: Any, change: list[dict[str, Any]]) -> Any:
     """RFC 6902, as far as `kubectl rollout undo` and `kubectl annotate` go: add, replace and remove in objects."""
-    made = copy.deepcopy(old)
+    made = copied(old)
     for each in change:
         *path, last = [part.replace("~1", "/").replace("~0", "~") for part in each["path"].split("/")[1:]]
         place = made

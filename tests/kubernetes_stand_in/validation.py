@@ -14,8 +14,11 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tests.schemas import remembering
+
 EXTRACT = Path(__file__).parent / "openapi" / "kubernetes.json"
 FORMATS = FormatChecker(formats=())
+VALIDATOR = remembering()
 STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 EVENT = "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent"
 
@@ -80,7 +83,7 @@ def _validator(place: str) -> Draft202012Validator:
     schema: Any = document()
     for step in json.loads(place):
         schema = schema[step]
-    return Draft202012Validator(schema, registry=_registry(), format_checker=FORMATS)
+    return VALIDATOR(schema, registry=_registry(), format_checker=FORMATS)
 
 
 def hold(what: str, value: Any, *place: str | int) -> None:

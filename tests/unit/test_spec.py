@@ -1,6 +1,7 @@
 """The spec: one meaning a key, and errors that say where and what was meant."""
 
 import contextlib
+import functools
 from pathlib import Path
 
 import jsonschema
@@ -24,6 +25,14 @@ probes:
   health: {http: GET /health, login: user}
 judge: {budget: {latency: 10%}}
 """
+
+
+@functools.cache
+def described() -> jsonschema.Draft202012Validator:
+    """The schema, which is one itself."""
+    made = schema()
+    jsonschema.Draft202012Validator.check_schema(made)
+    return jsonschema.Draft202012Validator(made)
 
 
 def error(text: str, **environ: str) -> str:
@@ -96,8 +105,7 @@ def test_no_change_of_one_character_is_a_crash(at: int, character: str) -> None:
 
 @pytest.mark.parametrize("name", ["examples/chat/stability.yml", ".github/stability.yml"])
 def test_the_schema_takes_our_own_specs(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.validate(yaml.safe_load((ROOT / name).read_text()), schema())
+    described().validate(yaml.safe_load((ROOT / name).read_text()))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,18 @@ def test_the_schema_takes_our_own_specs(name: str) -> None:
 )
 def test_the_schema_refuses_what_the_spec_refuses(old: str, new: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(yaml.safe_load(GOOD.replace(old, new)), schema())
+        described().validate(yaml.safe_load(GOOD.replace(old, new)))
+
+
+def test_the_docstring_below_a_field_is_what_an_editor_shows_of_its_key() -> None:
+    judge = described().schema["properties"]["judge"]["properties"]
+    assert (
+        judge["margin"]["description"] == "A series has regressed when it is shown to be worse by more than this (2%)."
+    )
+    # what is said of a key goes before what is said of its type, and one with an alias is found by that
+    answer = described().schema["$defs"]["ExpectAnswer"]["properties"]
+    assert answer["body"]["description"].startswith("The body as text: all of it")
+    assert answer["json"]["description"].startswith("Values in the JSON body, by path")
 
 
 @pytest.mark.parametrize(
@@ -146,4 +165,4 @@ def test_a_mistake_in_the_strategy_has_its_place(strategy: str, message: str) ->
 @pytest.mark.parametrize("strategy", ["direct", {"promote": [10, 100], "rollback": "drill", "watch": {"sockets": 0}}])
 def test_the_schema_takes_a_strategy(strategy: object) -> None:
     whole = {"version": 1, "service": "chat", "probes": {"health": {"http": "GET /health"}}}
-    jsonschema.validate({**whole, "deploy": {"url": "http://127.0.0.1", "strategy": strategy}}, schema())
+    described().validate({**whole, "deploy": {"url": "http://127.0.0.1", "strategy": strategy}})

@@ -72,6 +72,25 @@ def test_nothing_is_asked_of_a_target_that_it_cannot_do(
     assert found.lines
 
 
+def test_two_revisions_of_one_name_are_not_given_shares_that_nobody_could_tell() -> None:
+    strategy = Strategy(promote=(10, 50, 100))
+    found = course(strategy, ABLE, previous=True, called="shop-1")
+
+    assert found.steps == (100,)
+    (remark,) = found.remarks
+    assert remark.startswith("both revisions are called shop-1, so whose answers they are at 10 % could not be told")
+    assert course(Strategy(), ABLE, previous=True, called="shop-1").remarks == ()
+
+
+def test_shares_that_nobody_can_measure_are_said_before_anything_is_done() -> None:
+    strategy = Strategy(promote=(10, 100))
+    (found,) = course(strategy, ABLE, previous=True, identified=False).remarks
+
+    assert "the spec has no `identity`" in found
+    assert course(Strategy(), ABLE, previous=True, identified=False).remarks == ()
+    assert course(strategy, ABLE, previous=True).remarks == ()
+
+
 words = st.sampled_from(["stable", "unstable", "inconclusive", "first run"])
 rollbacks = st.sampled_from([*get_args(Strategy.model_fields["rollback"].annotation)])
 
@@ -85,10 +104,19 @@ def test_nothing_is_left_half_way_and_nothing_unproven_gets_users(word: str, rol
         assert act == "roll back" or share == 100
     if word in ("stable", "first run"):
         assert act == ("settle" if share == 100 else "promote")
-    if word == "inconclusive" and share == 0:
-        assert act == "withhold"
+    if word == "inconclusive":
+        assert act == {0: "withhold", 100: "settle"}.get(share, "roll back")
     if 0 < share < 100:
         assert act in ("promote", "roll back")
+
+
+def test_what_was_not_measured_among_users_is_no_reason_to_give_it_more() -> None:
+    found = decide(Strategy(), verdict("inconclusive"), 10)
+
+    assert (found.act, found.reason) == (
+        "roll back",
+        "not everything was measured among users, and no candidate keeps a share on trust",
+    )
 
 
 @given(rollbacks, st.sampled_from([0, 10, 100]))

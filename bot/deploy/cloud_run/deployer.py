@@ -1,5 +1,6 @@
 """An open service of Cloud Run: the acts of `Deployer`, in the order in which a deploy does them."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from bot.deploy.cloud_run.note import FOLLOWS, Note
 from bot.deploy.cloud_run.recovery import make_good
 from bot.deploy.cloud_run.refusals import REASONS, advice
 from bot.deploy.cloud_run.seen import Seen
-from bot.deploy.cloud_run.service import NOTHING_OF_THE_SERVICE, Revision, Service, ready_checks
+from bot.deploy.cloud_run.service import FINE, NOTHING_OF_THE_SERVICE, Revision, Service, ready_checks
 from bot.deploy.cloud_run.sharing import Sharing
 from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.cloud_run.traffic import Share
@@ -39,15 +40,17 @@ class CloudRun:
         self.candidate: str | None = None
         self.ready = False
         self.over = False
+        self.addressed = True
         self._names: dict[str | None, str] = {}
 
     @property
     def abilities(self) -> Abilities:
         """A revision without traffic has an address by its tag, and any share is possible.
 
+        A service whose default address is disabled has none for its tags either: then it cannot be reached without users.
         An instance more cannot be started and timed: the API has no such act, and another revision is another thing.
         """
-        return Abilities(shadow=True, splits=True, fresh=False)
+        return Abilities(shadow=self.addressed, splits=True, fresh=False)
 
     async def begin(self) -> None:
         """Make good what an earlier bot left half-done.
@@ -65,7 +68,9 @@ class CloudRun:
     async def plan(self, commit: str | None) -> Intent:
         """As `Deployer.plan`."""
         full = await self._named(commit)
-        return planning.intent(self.target, await self.acts.read(), self._name(full), full)
+        service = await self.acts.read()
+        self.addressed = service is None or not service.raw.get("defaultUriDisabled")
+        return planning.intent(self.target, service, self._name(full), full)
 
     async def previous(self, commit: str | None) -> Deployed | None:
         """As `Deployer.previous`: the revision with the most traffic, which gets an address of its own by a tag."""
@@ -83,6 +88,7 @@ class CloudRun:
             if ended.failure is not None:
                 raise DeployError(f"{old} was given no address of its own: {ended.failure}")
             service = ended.service
+        self.addressed = service.url(self.target.old_tag) is not None
         return await self._previous(service, old)
 
     async def deploy(self, commit: str | None) -> Deployed:
@@ -130,6 +136,13 @@ class CloudRun:
         if ended.failure is not None:
             del self._names[full]  # a name stands for one try
             failure = await self._failed(ended, revision)
+        elif not percent and self.addressed and ended.service.url(self.target.new_tag) is None:
+            raise DeployError(
+                f"{name} has no address of its own, though it is at the tag {self.target.new_tag}: at the service's it is "
+                "not the one that answers; see whether its default URL is disabled, or deploy with `strategy: direct`"
+            )
+        if failure is None:
+            await self._spread()  # its address is new
         return self.seen.candidate(ended.service, revision, full, percent, took, failure)
 
     async def urls(self) -> Urls:
@@ -148,6 +161,7 @@ class CloudRun:
         if not 0 <= percent <= 100:
             raise DeployError(f"{percent} % is no share of the traffic; it goes from 0 to 100")
         await self._promote(note.model_copy(update={"act": "promote"}), percent)
+        await self._spread()
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`: all shares are as they were found, by the revisions' names."""
@@ -158,6 +172,7 @@ class CloudRun:
             return None
         service = await self._give_back(note)
         self.over = True
+        await self._spread()
         return await self._previous(service, note.previous)
 
     async def describe(self) -> dict[str, JsonValue]:
@@ -228,6 +243,14 @@ class CloudRun:
         operation = await self.acts.change(note, lambda each: self.sharing.promoted(each, note, percent))
         await self.acts.moved(operation, sharing.wanted(note, percent))
 
+    async def _spread(self) -> None:
+        """Let what the platform says become true everywhere.
+
+        "Traffic routing adjustments are not instantaneous": requests go to either revision for a while
+        (https://cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration).
+        """
+        await asyncio.sleep(self.target.spread)
+
     async def _give_back(self, note: Note) -> Service:
         """The shares as they were found; a candidate that never was ready loses its tag, which holds the route up."""
         if note.candidate is None:  # nothing was moved: a tag is all that there is
@@ -258,6 +281,11 @@ class CloudRun:
         if role or status:
             remedy = f"; grant {role}" if role else advice(status or 0, said)
             raise DeployError(f"{revision.name} was not deployed: {said}{remedy}")
+        if revision.ready().state == FINE:  # what failed is not what is to be judged
+            raise DeployError(
+                f"{revision.name} is ready, but the service is not as it was asked to be: {said}; see which revisions its "
+                f"traffic and tags name (gcloud run services describe {self.target.service})"
+            )
         return said
 
     async def _previous(self, service: Service, name: str) -> Deployed:

@@ -14,7 +14,9 @@ KEY = "stability-proof.dev/act"
 FOLLOWS = "stability-proof.dev/follows-latest"
 """The service's annotation that says that its traffic followed the latest revision until a rollback pinned it."""
 COMMIT = "stability-proof.dev/commit"
-"""A revision's annotation that says of which commit it is."""
+"""A revision's annotation that says of which commit it is, and its own name: other tools copy it to their revisions."""
+LABEL = "commit-sha"
+"""The label that google-github-actions/deploy-cloudrun writes the commit to."""
 FILE = "cloud_run.json"
 Act = Literal["baseline", "deploy", "promote", "rollback", "settle"]
 

@@ -19,7 +19,11 @@ _ROLES = (
         "roles/artifactregistry.reader",
         "on the image's repository, for Cloud Run's service agent and for whoever deploys",
     ),
-    (r"secretmanager\.|secret", "roles/secretmanager.secretAccessor", "on the secret, for the revision's account"),
+    (
+        r"secretmanager\.|on secret|secret ?accessor",
+        "roles/secretmanager.secretAccessor",
+        "on the secret, for the revision's account",
+    ),
     (r"logging\.", "roles/logging.viewer", "on the project"),
     (r"setiampolicy", "roles/run.admin", "on the service"),
     (r"vpcaccess\.", "roles/vpcaccess.user", "on the connector's project, for Cloud Run's service agent"),
@@ -67,6 +71,10 @@ def advice(status: int, said: str, word: str = "") -> str:
         return "; the access token is wrong or has expired (it lasts an hour): give a fresh one"
     if "SERVICE_DISABLED" in said or "has not been used in project" in said:
         return "; enable the API first: gcloud services enable run.googleapis.com"
+    if "organization's policy" in said or "constraints/" in said:
+        return "; a policy of the organization forbids it: no role helps, ask who keeps the policy"
+    if "billing" in said.lower():
+        return "; see to the project's billing account"
     if status == 403:
         return f"; grant {role(said)}"
     if status == 429 or word == "RESOURCE_EXHAUSTED" or re.search(r"\bquota\b", said, re.IGNORECASE):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from bot.deploy.cloud_run.note import COMMIT
 from bot.deploy.cloud_run.service import SETTINGS, Revision, Service, described, kept, ready_checks
 from bot.deploy.cloud_run.target import CloudRunTarget
 from bot.deploy.target import DeployContext, Deployed, Evidence
@@ -62,7 +61,7 @@ class Seen:
             facts=self._facts(service, revision),
             notes=tuple(evidence),
         )
-        return self._deployed(service, revision, revision.commit(COMMIT), self.target.old_tag, observation, evidence)
+        return self._deployed(service, revision, revision.commit(), self.target.old_tag, observation, evidence)
 
     def public(self, service: Service) -> str:
         """Where users go.

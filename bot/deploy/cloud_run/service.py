@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.deploy.cloud_run import traffic
+from bot.deploy.cloud_run.note import COMMIT, LABEL
 from bot.deploy.cloud_run.refusals import plain
-from bot.deploy.cloud_run.traffic import Shares
+from bot.deploy.cloud_run.traffic import Share, Shares
 from bot.model import Check
 from bot.model.errors import DeployError
 from bot.safety.urls import service_url
@@ -93,6 +94,22 @@ class Service:
         """The share that each revision was meant to get."""
         return traffic.percents(self.traffic, self.latest_ready)
 
+    def stuck(self) -> bool:
+        """Was it asked for shares that the platform could not give, and gave up on?
+
+        Then the statuses are of the last time that it could (https://cloud.google.com/run/docs/reference/rest/v2/
+        projects.locations.services, `reconciling`), and whatever is asked for by the same shares fails again.
+        """
+        given = self.percents()
+        over = not self.reconciling and self.route_failed() is not None
+        return over and sum(given.values()) == 100 and given != self.asked()
+
+    def unserved(self) -> tuple[Share, ...]:
+        """The tags that the platform gave up on: as long as one is asked for, it makes no change of the traffic."""
+        if self.reconciling or self.route_failed() is None:
+            return ()
+        return tuple(each for each in self.traffic if each.tag and not self.has_tag(each.tag))
+
     def has_tag(self, tag: str, revision: str | None = None) -> bool:
         """Does a revision, or this one, answer under this tag?"""
         return any(each.tag == tag and revision in (None, each.revision) for each in self.statuses)
@@ -147,11 +164,16 @@ class Revision:
         parts = (each for each in self.conditions() if each.state == FAILED and each.type != "Ready" and each.message)
         return self.ready() if self.ready().message else next(parts, self.ready())
 
-    def commit(self, key: str) -> str | None:
-        """The commit that whoever deployed it wrote down: we, or a common label."""
+    def commit(self) -> str | None:
+        """The commit that whoever deployed it wrote down: we, or a common label.
+
+        A tool that deploys after us copies ours, and our label, to a revision of which it is not true: ours counts where it
+        names this revision, and a label where it says something else than what was copied.
+        """
         annotations, labels = self.raw.get("annotations") or {}, self.raw.get("labels") or {}
-        found = annotations.get(key) or labels.get("commit-sha")
-        text = str(found or "")
+        ours, _, revision = str(annotations.get(COMMIT, "")).partition(" ")
+        label = str(labels.get(LABEL, ""))
+        text = ours if revision == self.name else label if label != ours else ""
         return text if len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text) else None
 
 

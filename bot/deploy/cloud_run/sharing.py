@@ -28,10 +28,11 @@ class Sharing:
     def found(self, service: Service, bot: str, pin: str | None) -> Note:
         """What is to be remembered of a service before anything is done to it.
 
-        `pin` is the revision on which an earlier rollback left a service that had followed the latest revision.
+        `pin` is the revision on which an earlier rollback left a service that had followed the latest revision. What
+        was asked for and could not be given (`Service.stuck`) is not what users had: that is what it goes back to.
         """
         shares = service.percents()
-        before = traffic.percents(service.traffic, service.latest_ready) if shares else {}
+        before = shares if service.stuck() else service.asked() if shares else {}
         return Note(
             bot=bot,
             act="baseline",
@@ -42,6 +43,8 @@ class Sharing:
 
     def looked_at(self, service: Service, note: Note) -> Shares:
         """Nothing moves; the revision before gets its tag."""
+        if service.stuck() or service.unserved():
+            return self.restored(service, note)
         return (*self.foreign(service.traffic), *self.tags(note))
 
     def promoted(self, service: Service, note: Note, percent: int) -> Shares:
@@ -60,7 +63,8 @@ class Sharing:
         return (share, *self._others(service), *self.tags(note))
 
     def _others(self, service: Service) -> Shares:
-        return traffic.tags(self.foreign(service.traffic))
+        lost = {each.tag for each in service.unserved()}
+        return tuple(each for each in traffic.tags(self.foreign(service.traffic)) if each.tag not in lost)
 
 
 def wanted(note: Note, percent: int) -> dict[str, int]:

@@ -66,6 +66,8 @@ class CloudRunTarget(Target):
     """Where users go, if it is not the service's own address: a domain, a load balancer."""
     within: Duration = 300.0
     """How long a revision may take to be ready, and a change of the traffic to be made (5m)."""
+    spread: Duration = 10.0
+    """How long after its word that traffic has moved Google may still be moving it, all over its front ends (10s)."""
     token: str | None = Field(None, min_length=1)
     """The access token, as "${NAME}"; from the environment, the metadata server or gcloud when absent."""
     endpoint: Endpoint = "https://run.googleapis.com"

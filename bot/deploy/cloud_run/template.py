@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bot.deploy.cloud_run.note import COMMIT
+from bot.deploy.cloud_run.note import COMMIT, LABEL
 from bot.model.errors import DeployError
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def made(current: Mapping[str, Any], target: "CloudRunTarget", revision: str, co
     template = copy.deepcopy(dict(current))
     template["revision"] = revision
     annotations = {key: value for key, value in (template.get("annotations") or {}).items() if key != COMMIT}
-    template["annotations"] = {**annotations, COMMIT: commit} if commit else annotations
+    template["annotations"] = {**annotations, COMMIT: f"{commit} {revision}"} if commit else annotations
+    if LABEL in (template.get("labels") or {}):  # of the revision before
+        kept = {key: value for key, value in template["labels"].items() if key != LABEL}
+        template["labels"] = {**kept, LABEL: commit} if commit else kept
     containers = template.setdefault("containers", [{}])
     container = containers[_place(containers, target.container)]
     container["image"] = filled(target.image, commit)

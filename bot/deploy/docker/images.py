@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -106,7 +107,13 @@ async def _archive(repository: Path, commit: str, context: str) -> bytes:
         )
     except OSError as error:
         raise DeployError(f"git cannot be started: {error.strerror}; install git") from None
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     if process.returncode:
         raise DeployError(f"git cannot give the files of {name}: {err.decode(errors='replace').strip()[:300]}")
     return out

@@ -3,6 +3,7 @@
 from bot.deploy.kubernetes import candidate, objects, waiting
 from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.memory import ACT, Memory, read
+from bot.deploy.kubernetes.objects import Object
 from bot.deploy.kubernetes.waiting import Waited
 from bot.model.errors import DeployError
 
@@ -103,9 +104,14 @@ async def back(api: Api, deployment: str, memory: Memory) -> None:
 
 def interloper(deployment: str, memory: Memory, now: str) -> Interloper:
     """The same, in words."""
+    what = f"somebody else has changed the pods of {deployment} meanwhile"
+    if now == memory.previous_image:
+        return Interloper(
+            f"{what}: they have {now} again, and users do not get {memory.image}; where Argo CD or Flux keeps the image as "
+            "a repository has it, have it ignore that field, or deploy by it (target `command`)"
+        )
     return Interloper(
-        f"somebody else has changed the pods of {deployment} meanwhile: it has {now}, where this deploy knows "
-        f"{memory.previous_image} and {memory.image}; it is left as it is"
+        f"{what}: it has {now}, where this deploy knows {memory.previous_image} and {memory.image}; it is left as it is"
     )
 
 
@@ -130,7 +136,20 @@ async def put_back(api: Api, deployment: str, memory: Memory, within: float, pat
         Interloper: somebody else has rolled out.
     """
     await back(api, deployment, memory)
-    return await waiting.rolled_out(api, deployment, within, patience)
+    done = await waiting.rolled_out(api, deployment, within, patience)
+    kept(deployment, memory, done.look.deployment, memory.previous_image)
+    return done
+
+
+def kept(deployment: str, memory: Memory, now: Object, image: str) -> None:
+    """See that a Deployment has the image that it was given: a rollout may be complete, and be somebody else's.
+
+    Raises:
+        Interloper: it has another one.
+    """
+    has = objects.image(now, memory.container)
+    if has != image:
+        raise interloper(deployment, memory, has)
 
 
 def incomplete(api: Api, deployment: str, done: Waited) -> str:

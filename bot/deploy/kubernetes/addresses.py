@@ -7,6 +7,7 @@ from bot.deploy.kubernetes import candidate, pods
 from bot.deploy.kubernetes.api import Api
 from bot.deploy.kubernetes.forward import Forward, Pick
 from bot.deploy.kubernetes.memory import Memory
+from bot.deploy.kubernetes.objects import Object
 from bot.deploy.kubernetes.stable import Stable
 
 
@@ -18,6 +19,8 @@ class Addresses:
         self.api = api
         self.stack = stack
         self.log = log
+        self.promoted = False
+        """Whether users have the candidate: then it answers where they do, and its own Deployment is only left over."""
         self._forwards: dict[str, Forward] = {}
 
     async def public(self) -> str:
@@ -26,9 +29,16 @@ class Addresses:
         return url or await self._forward("public", pods.picking(self.api, await self.stable.selector()))
 
     async def candidate(self, memory: Memory) -> str:
-        """The candidate's own pods: those of this deploy, and none of one before that are still ending."""
+        """The candidate's own pods, and none of a deploy before that are still ending; once promoted, those of users."""
         own = candidate.labels(self.stable.target.deployment, memory)
-        return await self._forward(f"candidate {memory.token}", pods.picking(self.api, own))
+        beside = pods.picking(self.api, own)
+        users = pods.picking(self.api, await self.stable.selector())
+        among = pods.of_image(users, memory.container, memory.image)
+
+        async def pick() -> list[Object]:
+            return await (among() if self.promoted else beside())
+
+        return await self._forward(f"candidate {memory.token}", pick)
 
     async def of(self, replica_set: str) -> str:
         """The pods of one of the stable Deployment's ReplicaSets."""

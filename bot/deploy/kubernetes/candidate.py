@@ -39,12 +39,14 @@ def labels(deployment: str, memory: Memory) -> dict[str, str]:
 
 def unselected(theirs: dict[str, str], stable: Object, services: list[Object]) -> dict[str, str]:
     """The labels without those by which the stable Deployment, or any Service, would take the pods for its own."""
-    taken = set(stable["spec"]["selector"].get("matchLabels") or {})
+    selector = stable["spec"]["selector"]
+    taken = set(selector.get("matchLabels") or {})
+    taken |= {each["key"] for each in selector.get("matchExpressions") or () if each["operator"] in ("In", "Exists")}
     kept = {key: value for key, value in theirs.items() if key not in taken}
     for each in services:
-        selector = each["spec"].get("selector") or {}
-        if objects.selects(selector, kept):
-            kept = {key: value for key, value in kept.items() if key not in selector}
+        wanted = each["spec"].get("selector") or {}
+        if objects.selects(wanted, kept):
+            kept = {key: value for key, value in kept.items() if key not in wanted}
     return kept
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import ssl
@@ -125,10 +126,13 @@ class Exec:
         try:
             async with asyncio.timeout(EXEC_TIMEOUT):
                 out, err = await process.communicate()
-        except TimeoutError:
-            process.kill()
+        except (TimeoutError, asyncio.CancelledError) as ended:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
-            raise DeployError(f"{command} gave no credential within {EXEC_TIMEOUT:g} s") from None
+            if isinstance(ended, TimeoutError):
+                raise DeployError(f"{command} gave no credential within {EXEC_TIMEOUT:g} s") from None
+            raise
         if process.returncode != 0:
             last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
             raise DeployError(f"{command} gave no credential: exit code {process.returncode}: {last[0][:300]}")

@@ -18,6 +18,7 @@ from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.memory import Memory, read
 from bot.deploy.kubernetes.names import Names
 from bot.deploy.kubernetes.objects import Object
+from bot.deploy.kubernetes.planning import stable_lines
 from bot.deploy.kubernetes.stable import Stable
 from bot.deploy.kubernetes.waiting import Waited
 from bot.deploy.target import Abilities, DeployContext, Deployed, Intent, Urls
@@ -78,6 +79,7 @@ class KubernetesDeployer:
         if self.memory is not None:
             raise DeployError(f"{self.memory.image} is on trial already; accept it or roll it back first")
         stable = await self.stable.read()
+        self.stable.has_pods(stable)
         image, full = await self.names.wanted(commit)
         container = self.stable.container(stable)
         seen = await waiting.look(self.api, self.name)
@@ -137,6 +139,7 @@ class KubernetesDeployer:
         if percent == 0:
             if self._promoted:
                 await self._go_back(memory)
+                await self._drained()
                 await self._write(memory.model_copy(update={"act": "deploy"}))
             return
         if memory.image == memory.previous_image:
@@ -147,6 +150,10 @@ class KubernetesDeployer:
         if waited.seconds is None:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"{self.name} does not take {memory.image}: {why}")
+        acts.kept(self.name, memory, waited.look.deployment, memory.image)
+        self.stable.has_pods(waited.look.deployment)
+        self.addresses.promoted = True
+        await self._drained()
 
     async def rollback(self) -> Deployed | None:
         """As `Deployer.rollback`."""
@@ -154,6 +161,8 @@ class KubernetesDeployer:
         if memory is None:
             return await self.previous(None)
         waited = await self._go_back(memory) if self._promoted else None
+        if waited is not None:
+            await self._drained()
         await self._discard()
         if waited is None:
             return await self.previous(None)
@@ -188,6 +197,7 @@ class KubernetesDeployer:
         """As `Deployer.settle`. A candidate that was never promoted has nothing to keep."""
         if self.memory is None or self.memory.act != "promote":
             return
+        acts.kept(self.name, self.memory, await self.api.get("deployments", self.name), self.memory.image)
         await self._write(self.memory.model_copy(update={"act": "settle"}))
         await self._discard()
 
@@ -229,12 +239,17 @@ class KubernetesDeployer:
         return candidate.called(self.name) if on_trial else self.name
 
     async def _go_back(self, memory: Memory) -> Waited:
+        self.addresses.promoted = False
         await self._write(memory.model_copy(update={"act": "rollback"}))
         waited = await acts.put_back(self.api, self.name, memory, self.target.within, self.target.patience)
         if waited.seconds is None:
             why = acts.incomplete(self.api, self.name, waited)
             raise DeployError(f"the rollback of {self.name} to {memory.previous_image} is not complete: {why}")
         return waited
+
+    async def _drained(self) -> None:
+        if not await waiting.drained(self.api, self.name, self.target.within):
+            self.context.log(f"pods of {self.name} that were replaced have not ended yet: they may still answer")
 
     async def _see_that_it_is_the_same(self, memory: Memory) -> None:
         """An image that is called as the stable one's is promoted by doing nothing: it has to be that very image.
@@ -275,7 +290,7 @@ class KubernetesDeployer:
 
     def _of_pod(self, pod: Object, container: str) -> str:
         """The revision that a pod belongs to, by its image."""
-        image = next((str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == container), "")
+        image = pods.image_in(pod, container)
         commit = self.memory.commit if self.memory and image == self.memory.image else None
         return self.names.revision(image, commit) if image else objects.name(pod)
 
@@ -310,13 +325,3 @@ class KubernetesDeployer:
             url=own or public,
         )
         return Deployed(subject, seen, public, evidence)
-
-
-def stable_lines(stable: Object, image: str, now: str) -> list[str]:
-    """What somebody who reads a plan ought to know."""
-    lines = []
-    if (stable["spec"].get("strategy") or {}).get("type") == "Recreate":
-        lines.append("its strategy is Recreate: users are cut off while it is promoted")
-    if image == now:
-        lines.append("that image is what it has: promoting will change nothing")
-    return lines

@@ -34,6 +34,21 @@ def picking(api: Api, selector: dict[str, str], replica_set: str | None = None) 
     return pick
 
 
+def of_image(pick: Pick, container: str, image: str) -> Pick:
+    """Of those pods, the ones that were made with this image."""
+
+    async def picked() -> list[Object]:
+        return [each for each in await pick() if image_in(each, container) == image]
+
+    return picked
+
+
+def image_in(pod: Object, container: str) -> str:
+    """The image that a pod's container was made with; empty where it has no such container."""
+    found = (str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == container)
+    return next(found, "")
+
+
 async def taking_traffic(api: Api, selector: dict[str, str], replica_set: str | None = None) -> list[Object]:
     """The pods that a Service of this selector sends traffic to."""
     if not selector:

@@ -50,6 +50,11 @@ def wants(deployment: Object) -> int:
     return 1 if replicas is None else int(replicas)
 
 
+def gave_up(deployment: Object) -> bool:
+    """Does Kubernetes say that the time for it was exceeded?"""
+    return _given_up(deployment) is not None
+
+
 def _given_up(deployment: Object) -> Trouble | None:
     found = objects.condition(deployment, "Progressing")
     if found is None or found.get("reason") != "ProgressDeadlineExceeded":

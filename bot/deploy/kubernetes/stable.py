@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bot.deploy.kubernetes import objects
+from bot.deploy.kubernetes import objects, rollout
 from bot.deploy.kubernetes.api import Api, Refused
 from bot.deploy.kubernetes.objects import Object
 from bot.model.errors import DeployError
@@ -40,6 +40,18 @@ class Stable:
                 f"`kubectl rollout resume deployment/{self.target.deployment}` first"
             )
         return stable
+
+    def has_pods(self, stable: Object) -> None:
+        """See that it wants any: a rollout of no pods is complete at once, and serves nobody.
+
+        Raises:
+            DeployError: it is scaled to none.
+        """
+        if rollout.wants(stable) == 0:
+            raise DeployError(
+                f"the Deployment {self.target.deployment} is scaled to no pods, so users would get nothing of what is "
+                f"deployed: `kubectl scale deployment/{self.target.deployment} --replicas 1` first"
+            )
 
     def container(self, stable: Object) -> str:
         """The container whose image is changed.

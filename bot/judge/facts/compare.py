@@ -6,8 +6,10 @@ from itertools import islice
 from pydantic import JsonValue
 
 from bot.judge.basis import Basis
-from bot.judge.facts import json_shape, protocol, refusals, rollout
+from bot.judge.facts import json_shape, protocol, refusals
 from bot.judge.facts.difference import Difference
+from bot.judge.facts.rollout import findings as rollout
+from bot.judge.facts.rollout.read_back import read_back
 from bot.model import Fact, Finding, Observation
 
 COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
@@ -19,6 +21,7 @@ COMPARERS: dict[str, Callable[[JsonValue, JsonValue], Iterator[Difference]]] = {
 ABSOLUTE: dict[str, Callable[[Basis, Fact], Iterator[Finding]]] = {
     "rollout": rollout.findings,
     "unseen": rollout.unseen,
+    "read-back": read_back,
 }
 """Kinds that are judged by themselves, whatever was before."""
 MOST = 50

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from bot.model import Evidence, Fact, Observation, Subject
 from bot.probes.context import Context
 from bot.probes.engine import Engine
 from bot.probes.identity import Witness
+from bot.probes.rollout.phases import Move, Names, phases
 from bot.probes.rollout.settings import Watch
 from bot.probes.session import Plan
 
@@ -26,16 +26,10 @@ if TYPE_CHECKING:
 PROBE = "rollout"
 WORST = 5
 """Ways in which requests were lost that are named; the others are counted."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """One move of traffic: the candidate's share in percent after it, from when until when (`time.perf_counter`)."""
-
-    name: str
-    share: int
-    began: float
-    ended: float
+FEWEST = 10
+"""Requests of each part of the time that are waited for, so that it is no empty one on a slow machine."""
+LONGEST = 10
+"""How many times as long as asked for they are waited for at most."""
 
 
 class RolloutWatch:
@@ -74,21 +68,37 @@ class RolloutWatch:
         if self._line is not None:
             self._stream = Stream(self._context, self._line, self.settings.rate, self._who)
             self._stream.start()
-        await asyncio.sleep(self.settings.before)
+        await self.dwell(self.settings.before)
         self._open_before = self._sockets.opened() if self._sockets else 0
 
     @asynccontextmanager
     async def move(self, name: str, share: int) -> AsyncIterator[None]:
         """Whatever moves traffic is done inside; afterwards the candidate is to have this share."""
-        began = time.perf_counter()
-        yield
-        self._moves.append(Move(name, share, began, time.perf_counter()))
+        began, now = time.perf_counter(), None
+        try:
+            yield
+            now = share
+        finally:
+            self._moves.append(Move(name, now, began, time.perf_counter()))
+
+    async def dwell(self, seconds: float, answers: int = FEWEST) -> None:
+        """Watch for so long; longer, but not beyond `LONGEST` times that, while fewer have been answered since the move.
+
+        It is not waited for once a request is lost: users may be losing theirs.
+        """
+        until = time.perf_counter() + seconds * LONGEST
+        await asyncio.sleep(seconds)
+        since = self._moves[-1].ended + (self.settings.grace if len(self._moves) > 1 else 0.0)
+        while self._stream is not None and time.perf_counter() < until:
+            seen = [each for each in self._stream.sent if each.planned >= since and not each.ours]
+            if len(seen) >= answers or any(each.lost for each in seen):
+                return
+            await asyncio.sleep(0.05)
 
     def meet(self, candidate: Subject) -> None:
         """Take this for the candidate, whose name may only be known once it is deployed."""
         self.candidate = candidate
-        self._nameless = _nameless(self._plan, candidate, self._previous)
-        self._witness = Witness(self._plan.identity, candidate)
+        self._names = Names(self._plan.identity, candidate, self._previous)
 
     @property
     def evidence(self) -> dict[str, Evidence]:
@@ -97,7 +107,7 @@ class RolloutWatch:
 
     async def stop(self) -> Observation:
         """Watch for a while longer, end, and say what was seen. Sockets that are closed are given time to come back."""
-        await asyncio.sleep(self.settings.after)
+        await self.dwell(self.settings.after)
         if self._sockets is not None:
             until = time.perf_counter() + self.settings.resume
             while self._sockets.opened() < self._open_before and time.perf_counter() < until:
@@ -127,10 +137,11 @@ class RolloutWatch:
         sent = with_refusals(sent, moved)
         value: dict[str, JsonValue] = {
             "candidate": self.candidate.revision,
-            "nameless": self._nameless,
+            "same_commit": self._names.same_commit,
+            "nameless": self._names.unknown,
             "severity": self.settings.severity,
             "requests": self._requests(sent),
-            "phases": [*self._phases(sent)],
+            "phases": phases(self._moves, sent, self.settings.grace, self._names, self._context.redactor),
             "sockets": None if open_after is None else self._of_sockets(open_after),
         }
         evidence = self._context.keep(self._listed(sent), "text/csv; charset=utf-8", "csv") if sent else None
@@ -163,35 +174,6 @@ class RolloutWatch:
             "lost_by": [[self._context.redactor.text(why), times] for why, times in ways.most_common(WORST)],
         }
 
-    def _phases(self, sent: "Sequence[Sent]") -> list[JsonValue]:
-        """Each move, and the time after it until the next, in which the candidate has its share."""
-        starts: list[tuple[float, str, int | None]] = []
-        for index, move in enumerate(self._moves):
-            if index:
-                starts.append((move.began, move.name, None))
-            starts.append((move.ended + (self.settings.grace if index else 0.0), move.name, move.share))
-        inside: list[list[Sent]] = [[] for _ in starts]
-        for each in sent:
-            if not each.ours:
-                inside[_phase_of(each, [start for start, _, _ in starts])].append(each)
-        return [self._phase(name, share, those) for (_, name, share), those in zip(starts, inside, strict=True)]
-
-    def _phase(self, name: str, share: int | None, inside: "Sequence[Sent]") -> JsonValue:
-        answered = [each for each in inside if each.lost is None]
-        told = answered if self._nameless is None else []
-        named = Counter(each.who for each in told if each.who is not None)
-        ours = sum(times for who, times in named.items() if self._witness.is_ours(who))
-        others = {who: times for who, times in sorted(named.items()) if not self._witness.is_ours(who)}
-        return {
-            "name": name,
-            "share": share,
-            "sent": len(inside),
-            "lost": len(inside) - len(answered),
-            "candidate": ours,
-            "others": {self._context.redactor.text(who): times for who, times in others.items()},
-            "unnamed": len(told) - named.total(),
-        }
-
     def _of_sockets(self, open_after: int) -> JsonValue:
         if self._sockets is None or self._step is None:
             return None
@@ -221,26 +203,6 @@ class RolloutWatch:
             words = [(word or "").replace('"', "'").replace("\n", " ") for word in (each.who, each.lost)]
             lines.append(f'{(each.planned - self._began) * 1000:.1f},{took},"{words[0]}","{words[1]}"')
         return "\n".join(lines) + "\n"
-
-
-def _phase_of(sent: "Sent", starts: Sequence[float]) -> int:
-    """In which part of the time a request was: the one that it began in, or the next move, if it was not over by then.
-
-    A move that begins before the last one's grace is over leaves no time in between.
-    """
-    began = max((index for index, start in enumerate(starts) if start <= sent.planned), default=0)
-    over = sent.planned + (sent.took or 0.0)
-    settled = began % 2 == 0
-    return began + 1 if settled and began + 1 < len(starts) and over >= starts[began + 1] else began
-
-
-def _nameless(plan: Plan, candidate: Subject, previous: Subject) -> str | None:
-    """Why nobody can tell the two revisions' answers apart, in words; None where their names do."""
-    if plan.identity is None:
-        return "the spec has no `identity`"
-    if Witness(plan.identity, candidate).is_ours(previous.revision):
-        return f"both revisions are called {candidate.revision}"
-    return None
 
 
 def _ended(code: int, those: "Sequence[Closed]") -> JsonValue:

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.deploy import processes
 from tests.integration.deploy import kubernetes_ground
 from tests.integration.deploy.ground import Ground
 
 collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*"]  # the process target needs Linux
+
+
+@pytest.fixture(autouse=True)
+def _reaped() -> Iterator[None]:
+    """Take note of the end of this process's own children, which a bot in another one has killed."""
+    yield
+    for child in processes._children.values():
+        child.poll()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A deploy tool as a team may have one: `python deploy_tool.py FOLDER VERB …`. Revisions are real processes behind a front.
 
 It keeps what it knows in `FOLDER/known.json`, and prints JSON as docs/targets/command.md asks for. A file
-`FOLDER/trouble` with a verb in it makes that verb fail.
+`FOLDER/trouble` with verbs in it, one a line and with their words where only those are meant, makes them fail.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(folder: Path, verb: str, *words: str) -> int:
     file = folder / "known.json"
     known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"up": {}, "serving": None, "done": []}
     trouble = folder / "trouble"
-    if trouble.exists() and trouble.read_text() == verb:
+    if trouble.exists() and {verb, " ".join((verb, *words))} & {*trouble.read_text().splitlines()}:
         print(f"the platform refuses to {verb}", file=sys.stderr)
         return 7
     known["done"].append([verb, *words])
@@ -93,21 +93,27 @@ def _describe(_folder: Path, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _promote(folder: Path, known: dict[str, Any], revision: str, percent: str) -> dict[str, Any]:
-    known["traffic"] = {revision: int(percent), **({known["serving"]: 100 - int(percent)} if known["serving"] else {})}
-    if percent == "100":
-        _point(folder, known["up"][revision]["port"])
-        known["before"], known["serving"] = known["serving"], revision
+    share, old = int(percent), known["serving"]
+    known["traffic"] = {revision: share, **({old: 100 - share} if old else {})}
+    _point(folder, {known["up"][name]["port"]: has for name, has in known["traffic"].items()})
+    if share == 100:
+        known["before"], known["serving"] = old, revision
     return {}
 
 
-def _point(folder: Path, port: int) -> None:
+def _promote_in_vain(_folder: Path, _known: dict[str, Any], _revision: str, _percent: str) -> dict[str, Any]:
+    """As a platform does whose route is pinned: it takes the order, and the revision before keeps all the users."""
+    return {}
+
+
+def _point(folder: Path, shares: dict[int, int]) -> None:
     """Whole or not at all: an empty file would be a request lost."""
-    (folder / "backend.new").write_text(str(port))
+    (folder / "backend.new").write_text("\n".join(f"{port} {share}" for port, share in shares.items() if share))
     (folder / "backend.new").replace(folder / "backend")
 
 
 def _rollback(folder: Path, known: dict[str, Any], previous: str) -> dict[str, Any]:
-    _point(folder, known["up"][previous]["port"])
+    _point(folder, {known["up"][previous]["port"]: 100})
     known["serving"], known["traffic"] = previous, {previous: 100}
     return {}
 
@@ -119,6 +125,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "url_without_previous": _url_without_previous,
     "describe": _describe,
     "promote": _promote,
+    "promote_in_vain": _promote_in_vain,
     "rollback": _rollback,
     "rollback_with_token": _rollback_with_token,
     "cleanup": lambda *_: {},

@@ -110,6 +110,7 @@ class KubernetesGround:
     cluster: Cluster
     folder: Path
     lines: list[str] = field(default_factory=list)
+    bots: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def push(self, letter: str, source: str = SERVES, *, ready: bool = True, name: str | None = None) -> str:
         """Put a revision's image into the registry, which calls itself by that name."""
@@ -189,7 +190,8 @@ class KubernetesGround:
         environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig()), "PYTHONPATH": str(Path.cwd())}
         output = (self.folder / "bot.log").open("ab")
         with output:
-            return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            self.bots.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
+        return self.bots[-1]
 
 
 def ask(url: str, path: str = "/", body: bytes | None = None) -> str:
@@ -236,5 +238,11 @@ def ground(folder: Path, *, tls: bool = False) -> Iterator[KubernetesGround]:
     """A cluster; afterwards every exchange has to have been as Kubernetes describes it."""
     with Cluster(folder / "cluster", tls=tls) as cluster, pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting, "LONGEST_PAUSE", 0.1)  # the stand-in's time goes faster
-        yield KubernetesGround(cluster, folder)
+        made = KubernetesGround(cluster, folder)
+        try:
+            yield made
+        finally:
+            for bot in made.bots:  # a test that failed did not wait for its own
+                bot.kill()
+                bot.wait()
     assert cluster.gateway.violations == []

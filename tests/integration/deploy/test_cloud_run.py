@@ -11,7 +11,7 @@ import pytest
 
 from bot.deploy.cloud_run.note import FOLLOWS, KEY
 from bot.model.errors import DeployError
-from tests.cloud_run_stand_in.fixtures import COMMIT, Ground, ask, ground
+from tests.cloud_run_stand_in.fixtures import COMMIT, PATH, Ground, ask, ground
 from tests.cloud_run_stand_in.stand_in import TOKEN
 
 __all__ = ["ground"]
@@ -293,6 +293,33 @@ async def test_the_log_is_read_and_redacted(ground: Ground) -> None:
     assert "shop-00001-old" not in text
     assert "roles/logging.viewer" in refused
     assert "https://console.cloud.google.com/logs/query" in refused
+
+
+async def test_where_no_tag_has_an_address_nothing_is_taken_for_the_candidates_own(ground: Ground) -> None:
+    old = ground.stable(defaultUriDisabled=True)
+
+    async with ground.target(url=ground.public()).open(ground.context()) as deployer:
+        plan = await deployer.plan(COMMIT)
+        assert "its default URL is disabled" in " ".join(plan.lines)
+        assert await deployer.previous(None) is not None
+        assert deployer.abilities.shadow is False, "users' address is no place to probe a candidate without users"
+        candidate = await deployer.deploy(COMMIT)
+        urls = await deployer.urls()
+        assert (urls.candidate, urls.previous, ask(urls.public)) == (None, None, old)
+        await deployer.promote(100)
+        assert ask(candidate.subject.url) == candidate.subject.revision
+    assert ask(ground.public()) == old
+
+
+async def test_a_candidate_whose_tag_turns_out_to_have_no_address_is_not_probed_at_users(ground: Ground) -> None:
+    ground.stable()
+    public = ground.public()
+
+    async with ground.target(url=public).open(ground.context()) as deployer:
+        await deployer.previous(None)
+        ground.google.act("PATCH", f"{PATH}?updateMask=defaultUriDisabled", {"defaultUriDisabled": True})
+        with pytest.raises(DeployError, match="has no address of its own, though it is at the tag sp-new"):
+            await deployer.deploy(COMMIT)
 
 
 async def test_a_second_candidate_waits_for_the_first(ground: Ground) -> None:

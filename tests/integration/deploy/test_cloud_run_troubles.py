@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -429,3 +430,70 @@ async def test_words_of_the_platform_stay_words_on_one_line(ground: Ground) -> N
     assert "\n" not in reason
     assert "\x1b" not in reason
     assert "hunter" not in reason
+
+
+async def test_a_move_is_over_once_the_front_ends_have_followed(ground: Ground) -> None:
+    old = ground.stable()
+    ground.google.troubles.trails = 0.7
+    async with ground.target(spread="800ms").open(ground.context()) as deployer:
+        await deployer.previous(None)
+        candidate = (await deployer.deploy(COMMIT)).subject
+        assert ask(candidate.url) == candidate.revision, "its address is known"
+        public = (await deployer.urls()).public
+        await deployer.promote(100)
+        assert ask(public) == candidate.revision
+        assert await deployer.rollback() is not None
+        assert ask(public) == old
+
+
+# ── what others asked for, and the platform could not give
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        (
+            {"percent": 10},
+            "its traffic was to be shop-00001-old 90 %, shop-00002-bad 10 %, which the platform could not give",
+        ),
+        ({"tag": "probe"}, "the tag probe is on shop-00002-bad, which the platform cannot serve: it is taken away"),
+    ],
+)
+async def test_a_revision_of_others_that_never_was_ready_does_not_keep_the_next_from_being_deployed(
+    ground: Ground, rest: dict[str, Any], says: str
+) -> None:
+    old = ground.stable()
+    most = {**REVISION, "revision": old, "percent": 100 - rest.get("percent", 0)}
+    template = {"revision": "shop-00002-bad", "containers": [{"image": "registry/shop:crashes"}]}
+    body = {"template": template, "traffic": [most, {**REVISION, "revision": "shop-00002-bad", **rest}]}
+    ground.google.act("PATCH", f"{PATH}?updateMask=template,traffic", body)
+    assert ground.shares() == {old: 100}, "users never had it"
+
+    async with ground.target().open(ground.context()) as deployer:
+        assert says in " ".join((await deployer.plan(COMMIT)).lines)
+        await deployer.previous(None)
+        candidate = await deployer.deploy(COMMIT)
+        assert candidate.observation.state == "measured"
+        new = candidate.subject.revision
+        await deployer.promote(50)
+        assert await deployer.traffic() == {old: 50, new: 50}
+        assert (await deployer.rollback()) is not None
+        assert ground.shares() == {old: 100}
+    assert ground.service()["traffic"] == [{**REVISION, "revision": old, "percent": 100}]
+
+
+async def test_a_candidate_that_is_ready_is_not_blamed_for_a_route_that_is_not(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = ground.stable()
+    world = ground.google.world
+    route = world._route
+
+    def failing(service: Any) -> str | None:
+        new = any(each.get("tag") == "sp-new" for each in service.raw["traffic"])
+        return "Revision 'another' is not ready." if new else route(service)
+
+    monkeypatch.setattr(world, "_route", failing)
+    with pytest.raises(DeployError, match="is ready, but the service is not as it was asked to be: Revision 'another'"):
+        await deployed(ground)
+    assert ground.shares() == {old: 100}

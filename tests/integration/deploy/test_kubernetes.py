@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from bot.deploy.kubernetes.planning import stable_lines
 from bot.model.errors import DeployError
-from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image
+from tests.integration.deploy.kubernetes_ground import SERVES, Users, ask, commit, image, manifest
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
 
@@ -41,6 +42,40 @@ async def test_a_candidate_is_tried_without_users_then_promoted_and_kept(kube: G
             assert await deployer.cleanup() == []
     kube.alone("b")
     assert users.answers.keys() == {"a", "b"}, "no request was lost"
+
+
+async def test_a_promotion_and_a_rollback_are_over_once_nobody_else_can_answer(kube: Ground) -> None:
+    slow = SERVES.replace("time.sleep(0.1)", "time.sleep(1)")
+    kube.push("a", slow)
+    kube.install()
+    kube.push("b", slow)
+
+    def images() -> set[str]:
+        pods = kube.cluster.store.every("pods")
+        return {
+            each["spec"]["containers"][0]["image"] for each in pods if each["metadata"]["labels"].get("app") == "chat"
+        }
+
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        await deployer.promote(100)
+        assert images() == {image("b")}, "whoever is ending can still answer"
+        await deployer.rollback()
+        assert images() == {image("a")}
+    kube.alone("a")
+
+
+async def test_a_candidate_that_users_have_is_asked_where_they_are(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        deployed = await deployer.deploy(commit("b"))
+        kube.push("b", name="b among users")
+        await deployer.promote(100)
+        assert await asyncio.to_thread(ask, deployed.subject.url) == "b among users"
+        await deployer.promote(0)
+        assert await asyncio.to_thread(ask, deployed.subject.url) == "b"
+    kube.alone("a")
 
 
 async def test_a_candidate_that_is_left_gives_way_to_the_revision_before(kube: Ground) -> None:
@@ -163,6 +198,20 @@ async def test_nothing_is_deployed_where_users_have_no_deployment(kube: Ground) 
             await deployer.deploy(commit("b"))
 
 
+def test_what_a_candidate_shares_with_the_pods_that_serve_is_said_in_the_plan() -> None:
+    stable = manifest()
+    assert stable_lines(stable, "b", "a") == []
+    pod = stable["spec"]["template"]["spec"]
+    pod["volumes"] = [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "orders"}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    pod["containers"][0]["ports"][0]["hostPort"] = 80
+    [claim, port] = stable_lines(stable, "b", "a")
+    assert "mounts orders as well" in claim
+    assert "a port of their node" in port
+
+
 async def test_a_paused_deployment_is_refused_before_anything_is_done(kube: Ground) -> None:
     kube.install(paused=True, wait=False)
     async with kube.target().open(kube.context()) as deployer:
@@ -187,6 +236,20 @@ async def test_a_scaled_down_deployment_has_no_previous_revision(kube: Ground) -
         assert await deployer.previous(None) is None
         assert (await deployer.plan(commit("b"))).serving is None
         assert await deployer.traffic() == {}
+        with pytest.raises(DeployError, match="scaled to no pods, so users would get nothing"):
+            await deployer.deploy(commit("b"))
+    assert list(kube.images()) == ["chat"]
+
+
+async def test_a_candidate_is_not_promoted_to_no_pods(kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=0))
+        with pytest.raises(DeployError, match="scaled to no pods"):
+            await deployer.promote(100)
+    assert kube.images() == {"chat": image("a")}
 
 
 async def test_a_candidate_that_is_still_ending_is_not_taken_for_the_next_one(kube: Ground) -> None:

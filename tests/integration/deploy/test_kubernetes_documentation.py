@@ -11,6 +11,7 @@ import yaml
 
 from bot import spec
 from bot.deploy.kubernetes.target import KubernetesTarget
+from tests.finding import pick
 from tests.integration.deploy.kubernetes_ground import CRASHES, ask, commit
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
@@ -20,7 +21,7 @@ MANIFESTS, WORKFLOW = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def manifest(kind: str) -> Any:
-    return next(each for each in yaml.safe_load_all(MANIFESTS) if each["kind"] == kind)
+    return pick(yaml.safe_load_all(MANIFESTS), lambda each: each["kind"] == kind)
 
 
 async def test_the_role_is_enough_and_no_more_than_that(kube: Ground) -> None:
@@ -57,6 +58,19 @@ def test_the_binding_gives_the_role_to_the_account() -> None:
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert [each["name"] for each in binding["subjects"]] == [account["metadata"]["name"]]
     assert {each["metadata"]["namespace"] for each in (binding, role, account)} == {"shop"}
+
+
+def test_the_secret_is_the_accounts_and_its_parts_go_where_the_workflow_reads_them() -> None:
+    secret, account = manifest("Secret"), manifest("ServiceAccount")
+    assert secret["type"] == "kubernetes.io/service-account-token"
+    assert secret["metadata"]["annotations"] == {"kubernetes.io/service-account.name": account["metadata"]["name"]}
+    [commands] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    job = yaml.safe_load(WORKFLOW)["jobs"]["proof"]
+    read = re.findall(r"get secret (\S+) --namespace (\S+) --output 'jsonpath=\{\.data\.(\S+)\}'", commands)
+    where = (secret["metadata"]["name"], secret["metadata"]["namespace"])
+    assert read == [(*where, "token"), (*where, r"ca\.crt")]
+    written = re.findall(r"gh secret set (\w+) --env (\w+)", commands)
+    assert written == [(name, job["environment"]["name"]) for name in job["steps"][-1]["env"]]
 
 
 def test_the_workflow_is_one_and_gives_the_example_what_it_reads(tmp_path: Path) -> None:

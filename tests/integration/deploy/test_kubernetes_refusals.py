@@ -55,6 +55,25 @@ async def test_a_rollout_by_somebody_else_between_reading_and_writing_is_seen(ku
     kube.alone("c")
 
 
+@pytest.mark.parametrize("when", ["while it is promoted", "before it is accepted"])
+async def test_a_controller_that_puts_the_image_back_is_seen_and_nothing_is_accepted(when: str, kube: Ground) -> None:
+    kube.install()
+    kube.push("b")
+    async with kube.target().open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        if when == "while it is promoted":
+            # the first look after the promotion
+            kube.cluster.fail("GET", "/deployments/chat$", skip=1, first=lambda: rolls_out(kube, "a"))
+            with pytest.raises(DeployError, match=f"they have {image('a')} again, and users do not get {image('b')}"):
+                await deployer.promote(100)
+        else:
+            await deployer.promote(100)
+            rolls_out(kube, "a")
+            with pytest.raises(DeployError, match="Argo CD or Flux"):
+                await deployer.settle()
+    kube.alone("a")
+
+
 async def test_what_is_written_meanwhile_besides_the_pods_is_no_conflict(kube: Ground) -> None:
     kube.install()
     kube.push("b")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.cli import main
+from tests.finding import pick
 from tests.integration.deploy.kubernetes_ground import REGISTRY, SERVES
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 
@@ -57,7 +58,7 @@ probes:
 
 
 def found(verdict: Any, name: str) -> Any:
-    return next(each for each in verdict["findings"] if each["id"] == name)
+    return pick(verdict["findings"], lambda each: each["id"] == name)
 
 
 def told(verdict: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.deploy.target import Deployed
 from bot.model.errors import DeployError
+from tests.finding import pick
 from tests.integration.deploy.kubernetes_ground import CRASHES, SERVES, WANTS_MEMORY, commit, image
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
 from tests.kubernetes_stand_in.deployments import template
@@ -16,7 +17,12 @@ from tests.kubernetes_stand_in.deployments import template
 
 def evidence(deployed: Deployed) -> Any:
     """What Kubernetes said."""
-    return next(json.loads(data) for data, kind in deployed.evidence.values() if kind == "application/json")
+    return json.loads(kept(deployed, "application/json"))
+
+
+def kept(deployed: Deployed, kind: str) -> bytes:
+    """The first evidence of a media type."""
+    return pick(deployed.evidence.values(), lambda each: each[1] == kind)[0]
 
 
 def crowded(kube: Ground) -> None:
@@ -88,7 +94,7 @@ async def test_what_a_crashing_candidate_printed_is_evidence(kube: Ground) -> No
     kube.push("b", "print('password=hunter-two-hunter')\n" + CRASHES)
     async with kube.target(within=5, patience=0.3).open(kube.context()) as deployer:
         deployed = await deployer.deploy(commit("b"))
-    printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
+    printed = kept(deployed, "text/plain").decode()
     assert "cannot find the database" in printed
     assert "hunter" not in printed
 
@@ -100,7 +106,7 @@ async def test_the_end_of_a_long_output_is_kept_and_no_torn_secret(kube: Ground)
     kube.push("b", flood + CRASHES)
     async with kube.target(within=5, patience=0.3).open(kube.context()) as deployer:
         deployed = await deployer.deploy(commit("b"))
-    printed = next(data for data, kind in deployed.evidence.values() if kind == "text/plain").decode()
+    printed = kept(deployed, "text/plain").decode()
     assert "\n500 xxx" not in printed
     assert "\n899 xxx" in printed
     assert printed.endswith("y[redacted]\n"), "it was cut in the middle of the secret"
@@ -129,6 +135,30 @@ async def test_a_rollout_that_kubernetes_gives_up_is_put_back(kube: Ground) -> N
             await deployer.promote(100)
         assert "readiness probe fails" in str(caught.value)
     kube.alone("a")
+
+
+async def test_a_rollback_does_not_take_what_kubernetes_said_of_the_rollout_before_for_its_own(kube: Ground) -> None:
+    kube.install(progressDeadlineSeconds=1, replicas=1)
+    kube.push("b")
+    async with kube.target(patience=30).open(kube.context()) as deployer:
+        await deployer.deploy(commit("b"))
+        kube.push("b", SERVES, ready=False)
+        with pytest.raises(DeployError, match="Kubernetes gave the rollout up"):
+            await deployer.promote(100)
+        kube.cluster.deployments.scales = (
+            False  # its controller is slow: what it said of the rollout stands for a while
+        )
+
+        async def takes_it_up_again() -> None:
+            while kube.deployment()["status"]["observedGeneration"] < kube.deployment()["metadata"]["generation"]:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.3)
+            kube.cluster.deployments.scales = True
+
+        back, _ = await asyncio.gather(deployer.rollback(), takes_it_up_again())
+        assert back is not None
+        assert (back.subject.revision, back.observation.state) == ("chat-aaaaaaa", "measured")
+    kube.alone("a", 1)
 
 
 async def test_a_rollout_that_breaks_as_it_is_promoted_costs_no_user(kube: Ground) -> None:

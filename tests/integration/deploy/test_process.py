@@ -12,6 +12,7 @@ import pytest
 from bot.deploy import processes
 from bot.deploy.recovery import recover
 from bot.model.errors import DeployError
+from tests.finding import pick
 from tests.integration.deploy import ground as lie
 from tests.integration.deploy.ground import Ground, Stream, ask, name, promoted, serves, target
 
@@ -242,7 +243,7 @@ async def test_the_bots_own_secrets_are_not_inherited(ground: Ground, monkeypatc
         deployed = await promoted(deployer, "HEAD")
         told = ask(deployed.subject.url)
         printed = b"".join(text for text, _ in deployed.evidence.values()).decode()
-        front = next(pids for mark, pids in ground.running().items() if mark.startswith("front-"))
+        _, front = pick(ground.running().items(), lambda each: each[0].startswith("front-"))
         environment = Path(f"/proc/{front[0]}/environ").read_text()
 
     assert "not-for-a-service" not in told + printed + environment
@@ -260,7 +261,7 @@ async def test_what_a_revision_prints_is_kept_without_secrets(ground: Ground) ->
     assert media_type == "text/plain"
     assert text.endswith(b"the key is [redacted]\n")
     assert len(text) <= 16_384
-    exit_check = next(each for each in deployed.observation.checks if each.id == "exit")
+    exit_check = pick(deployed.observation.checks, lambda each: each.id == "exit")
     assert exit_check.evidence == digest
     assert exit_check.actual == "exit code 1: the key is [redacted]"
     assert "hunter-two" not in deployed.observation.to_json().decode()

@@ -12,6 +12,7 @@ import yaml
 
 from bot import spec
 from bot.cli import main
+from tests.finding import pick
 from tests.integration.deploy.ground import git
 from tests.integration.deploy.test_target_workflows import CHAT
 
@@ -22,7 +23,7 @@ QUICK = {"pause": "1200ms", "starts": 0, "watch": {"before": "600ms", "after": "
 
 
 def test_its_deploy_runs_in_shadow_first_and_then_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole: dict[str, Any] = yaml.safe_load(next(each for each in BLOCKS if each.startswith("version: 1")))
+    whole: dict[str, Any] = yaml.safe_load(pick(BLOCKS, lambda each: each.startswith("version: 1")))
     assert whole["deploy"]["strategy"] == {"promote": [10, 50, 100], "rollback": "auto"}
     whole["deploy"]["strategy"] |= {"shadow": True, **QUICK}
     whole["deploy"]["process"] |= {"checkout": "{commit}"}

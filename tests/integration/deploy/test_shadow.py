@@ -94,7 +94,9 @@ async def test_there_is_nobody_to_share_a_first_deploy_with(ground: Ground) -> N
 
 
 async def test_fresh_instances_are_timed_and_leave_nothing(ground: Ground) -> None:
-    first, second = ground.commit(lie.SERVES), ground.commit("import time; time.sleep(0.4)\n" + lie.SERVES)
+    notes = ground.folder / "started"
+    tells = f"import os, time\nprint(os.environ['REVISION'], file=open({str(notes)!r}, 'a'))\n"
+    first, second = ground.commit(tells + lie.SERVES), ground.commit(f"{tells}time.sleep(0.4)\n{lie.SERVES}")
     await served(ground, first)
 
     async with target().open(ground.context()) as deployer:
@@ -103,11 +105,14 @@ async def test_fresh_instances_are_timed_and_leave_nothing(ground: Ground) -> No
         await deployer.deploy(second)
         before = ground.running()
         files = sorted((ground.home / "trees").iterdir())
+        notes.unlink()
         slow, quick = await deployer.fresh_start(), await deployer.fresh_start_of_previous()
 
         assert slow is not None
         assert quick is not None
-        assert slow > 0.4 > quick > 0.01
+        assert slow > 0.4
+        assert quick > 0.01
+        assert notes.read_text().split() == [name(second), name(first)]
         assert ground.running() == before
         assert sorted((ground.home / "trees").iterdir()) == files
 

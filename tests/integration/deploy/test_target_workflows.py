@@ -21,6 +21,7 @@ from tests.cloud_run_stand_in.fixtures import Ground as CloudRun
 from tests.cloud_run_stand_in.fixtures import ask, cloud_run
 from tests.cloud_run_stand_in.stand_in import TOKEN
 from tests.end_to_end.shop import free_port
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 from tests.integration.deploy import deploy_tool, kubernetes_ground
 from tests.integration.deploy.ground import git
@@ -181,6 +182,7 @@ def test_cloud_run(origin: Origin, tmp_path: Path) -> None:
             "memory": "512Mi",
             "endpoint": running.url,
             "logging": running.url,
+            "spread": "10ms",
         }
         origin.push({"stability.yml": page.spec(**changed)})
         _, log = origin.followed(page, "stable", actions={"google-github-actions/auth": google})
@@ -194,7 +196,7 @@ def test_cloud_run(origin: Origin, tmp_path: Path) -> None:
 def test_kubernetes(origin: Origin, tmp_path: Path) -> None:
     page = Page("kubernetes")
     manifests = yaml.safe_load_all(re.findall(r"```yml\n(.*?)```", page.text, re.DOTALL)[0])
-    rules = next(each for each in manifests if each["kind"] == "Role")["rules"]
+    rules = pick(manifests, lambda each: each["kind"] == "Role")["rules"]
     named = SERVES.replace(
         "self.end_headers()", 'self.send_header("x-revision", REVISION)\n        self.end_headers()', 1
     )

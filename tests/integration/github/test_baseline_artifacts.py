@@ -12,6 +12,7 @@ from bot.github.client import Client
 from bot.github.trust import Home
 from bot.model.errors import WorkError
 from bot.model.mark import Mark
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 from tests.github_stand_in.runner import WORKFLOW
 from tests.unit.samples import check, observation, run, subject
@@ -128,7 +129,7 @@ def test_what_a_comment_asks_takes_few_requests(github: StandIn, home: Repositor
 def test_the_last_good_run_is_named_by_artifact_digest_and_commit(github: StandIn, home: Repository) -> None:
     save(github, home, home.branches["main"])
     found = store(github, home)[0].reference_of_last_good()
-    kept = next(each for each in home.artifacts.values() if each.name == GOOD)
+    kept = pick(home.artifacts.values(), lambda each: each.name == GOOD)
     assert found["artifact"] == str(kept.id)
     assert found["commit"] == home.branches["main"]
     assert found["digest"].startswith("sha256:")
@@ -137,7 +138,7 @@ def test_the_last_good_run_is_named_by_artifact_digest_and_commit(github: StandI
 def test_marks_whose_bytes_are_not_githubs_give_no_baseline(github: StandIn, home: Repository) -> None:
     save(github, home, home.branches["main"])
     store(github, home, event="issue_comment")[0].pin(MARK)
-    marks = next(each for each in home.artifacts.values() if "marks" in each.name)
+    marks = pick(home.artifacts.values(), lambda each: "marks" in each.name)
     github.world.blobs[marks.blob].content = b"x"
     commit, remarks = given(github, home)
     assert commit is None

@@ -5,6 +5,7 @@ import pytest
 from bot.github import deployments
 from bot.github.client import Client, Denied
 from bot.github.deployments import Deployments
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 
 RUN = "https://ci.example/1"
@@ -48,7 +49,7 @@ def test_github_merges_nothing_and_waits_for_no_status(github: StandIn, home: Re
     sha = home.branches["main"]
     client.repository.get_commit(sha).create_status("pending", context="stability-proof / staging")
     record(client, sha).begin()
-    body = next(each.body for each in github.requests if each.path.endswith("/deployments"))
+    body = pick(github.requests, lambda each: each.path.endswith("/deployments")).body
     assert (body["auto_merge"], body["required_contexts"]) == (False, [])
     assert states(home) == [["in_progress"]]
 

@@ -11,6 +11,7 @@ from bot import proof
 from bot.github import deployments
 from bot.github.client import Client
 from bot.model import Verdict
+from tests.finding import pick
 from tests.github_stand_in import Repository, StandIn
 from tests.integration.test_action import Job
 
@@ -79,7 +80,7 @@ def test_a_target_from_its_first_break_to_the_next(github: StandIn, url: str, tm
     pinned = deployments.last_successful(client, "test", "shop")
     assert pinned is not None
     assert pinned["baseline"]["commit"] == home.branches["main"]
-    kept = next(each for each in home.artifacts.values() if each.name.endswith("last-good"))
+    kept = pick(home.artifacts.values(), lambda each: each.name.endswith("last-good"))
     assert pinned["baseline"]["digest"].encode() in home.content(kept)["run.json"]
 
     typo = home.open_issue("A typo in the docs")

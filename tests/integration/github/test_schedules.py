@@ -11,6 +11,7 @@ from bot.github.client import Client
 from bot.github.comment import marker
 from bot.github.event import Activity
 from bot.github.publisher import Publisher, Texts
+from tests.finding import pick
 from tests.github_stand_in import StandIn
 from tests.github_stand_in.limits import Limits
 from tests.github_stand_in.state import CheckRun
@@ -134,7 +135,7 @@ class Schedule:
         assert sorted(each.external_id for each in checks) == sorted(f"https://ci.invalid/{each}" for each in self.runs)
         assert {each.status for each in checks} == {"completed"}
         assert self._completed_last().conclusion == gate.CONCLUSIONS[verdict]
-        own = next(each for each in checks if each.external_id.endswith(f"/{name}"))
+        own = pick(checks, lambda each: each.external_id.endswith(f"/{name}"))
         assert (own.conclusion, len(own.annotations)) == (gate.CONCLUSIONS[verdict], self.remarks)
         records = [each.payload["run"] for each in self.home.deployments.values() if isinstance(each.payload, dict)]
         assert sorted(records) == sorted(f"https://ci.invalid/{each}" for each in self.runs)

@@ -12,6 +12,7 @@ from bot.baseline.history import remembered, with_history
 from bot.judge import drift, judge
 from bot.model import Comparison, Finding, Past, PastSeries, Run, Series, Verdict, Waiver, control
 from bot.model.history import MOST_RUNS
+from tests.finding import pick
 from tests.unit.judge.cases import FEW, beside, latencies, policy, timed
 from tests.unit.samples import TIME, observation, run, subject
 
@@ -39,7 +40,7 @@ def with_error(verdict: Verdict, error: float | None) -> Verdict:
 def test_a_good_run_is_remembered_by_what_the_judge_said_of_it() -> None:
     candidate, baseline, verdict = paired()
     found = remembered(candidate.model_copy(update={"release": "v1"}), baseline, with_error(verdict, 0.0123))
-    seen = next(each.comparison for each in verdict.findings if each.id == "health/latency")
+    seen = pick(verdict.findings, lambda each: each.id == "health/latency").comparison
     assert seen is not None
     assert (found.revision, found.release, found.against) == ("chat-2", "v1", "chat-1")
     assert found.digest == candidate.fingerprint() == verdict.inputs.candidate
@@ -187,7 +188,7 @@ def test_deploy_after_deploy_the_steps_become_a_chain_and_the_drift_a_row(tmp_pa
     ratios = [each.series["health/latency"].ratio for each in last.history]
     assert ratios[0] is None
     assert all(ratios[1:])
-    own = next(each for each in verdict.findings if each.id == "health/latency")
+    own = pick(verdict.findings, lambda each: each.id == "health/latency")
     found = list(drift.compare(run(timed([1.0])), last, policy(timed=True), [own]))
     assert [each.id for each in found] == ["health/latency since v1"]
     assert found[0].comparison is not None

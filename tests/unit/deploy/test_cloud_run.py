@@ -191,7 +191,8 @@ def target(**keys: object) -> CloudRunTarget:
 def test_what_the_spec_does_not_name_stays_in_the_next_revision() -> None:
     current = {
         "revision": "shop-1",
-        "annotations": {"a": "b", COMMIT: "c" * 40},
+        "annotations": {"a": "b", COMMIT: f"{'c' * 40} shop-1"},
+        "labels": {"team": "shop", "commit-sha": "c" * 40},
         "containers": [
             {
                 "image": "r/shop:old",
@@ -207,7 +208,8 @@ def test_what_the_spec_does_not_name_stays_in_the_next_revision() -> None:
 
     assert made == {
         "revision": "shop-2",
-        "annotations": {"a": "b", COMMIT: "d" * 40},
+        "annotations": {"a": "b", COMMIT: f"{'d' * 40} shop-2"},
+        "labels": {"team": "shop", "commit-sha": "d" * 40},
         "containers": [
             {
                 "image": f"r/shop:{'d' * 40}",
@@ -260,10 +262,23 @@ def test_a_revisions_name_is_one_that_the_platform_takes(service: str, commit: s
         ("The service agent must have permission to read the image, eu/x", "roles/artifactregistry.reader"),
         ("Permission 'logging.logEntries.list' denied", "roles/logging.viewer"),
         ("Permission denied on secret: projects/1/secrets/x", "roles/secretmanager.secretAccessor"),
+        ("Permission 'run.services.update' denied on resource 'services/secrets-api'", "roles/run.developer"),
     ],
 )
 def test_the_missing_role_is_named(said: str, named: str) -> None:
     assert role(said).startswith(f"{named} on the ")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: a", "no role helps"),
+        ("This API method requires billing to be enabled. Please enable billing on project #1", "billing account"),
+    ],
+)
+def test_no_role_is_named_where_none_helps(said: str, what: str) -> None:
+    assert what in advice(403, said)
+    assert "roles/" not in advice(403, said)
 
 
 def test_a_refusal_says_what_and_what_to_do() -> None:
@@ -311,10 +326,29 @@ def test_a_revision_is_described_without_what_is_not_known() -> None:
     assert "concurrency" not in said
 
 
-def test_a_revisions_commit_is_believed_only_if_it_can_be_one() -> None:
-    assert Revision({"annotations": {COMMIT: "a" * 40}}).commit(COMMIT) == "a" * 40
-    assert Revision({"labels": {"commit-sha": "b" * 40}}).commit(COMMIT) == "b" * 40
-    assert Revision({"annotations": {COMMIT: "HEAD; rm"}}).commit(COMMIT) is None
+@pytest.mark.parametrize(
+    ("annotation", "label", "commit"),
+    [
+        (f"{'a' * 40} shop-2", None, "a" * 40),
+        (f"{'a' * 40} shop-1", None, None),  # copied by a tool that deployed a revision after ours
+        (f"{'a' * 40} shop-1", "a" * 40, None),
+        (f"{'a' * 40} shop-1", "b" * 40, "b" * 40),
+        (f"{'a' * 40} shop-2", "b" * 40, "a" * 40),
+        (None, "b" * 40, "b" * 40),
+        (None, None, None),
+        ("HEAD; rm shop-2", None, None),
+        (None, "main", None),
+    ],
+)
+def test_a_revisions_commit_is_believed_only_if_it_is_said_of_it_and_can_be_one(
+    annotation: str | None, label: str | None, commit: str | None
+) -> None:
+    raw = {
+        "name": "projects/p/locations/l/services/shop/revisions/shop-2",
+        "annotations": {COMMIT: annotation} if annotation else {},
+        "labels": {"commit-sha": label} if label else {},
+    }
+    assert Revision(raw).commit() == commit
 
 
 @pytest.mark.parametrize(

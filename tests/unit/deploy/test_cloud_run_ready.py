@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.deploy.cloud_run.service import Service, ready_checks
+from bot.deploy.cloud_run.sharing import Sharing
 
 
 def service(statuses: dict[str, int], tag: str | None = "new", **changed: Any) -> Service:
@@ -58,3 +59,27 @@ def test_a_tag_that_is_on_nobody_or_another_is_not_ready() -> None:
     for tag in (None, "other"):
         checks = ready_checks(service({"old": 100}, tag), "new", 0, "new")
         assert [each.id for each in checks if not each.ok] == ["traffic"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "stuck"),
+    [
+        ({}, True),
+        ({"reconciling": True}, False),  # it is being done
+        ({"conditions": [{"type": "RoutesReady", "state": "CONDITION_SUCCEEDED"}]}, False),  # it was asked for just now
+        ({"trafficStatuses": [{"revision": "shop-1", "percent": 90}, {"revision": "shop-2", "percent": 10}]}, False),
+        ({"trafficStatuses": []}, False),  # nobody had any
+    ],
+)
+def test_shares_that_were_asked_for_and_given_up_are_not_taken_for_those_of_users(
+    changed: dict[str, Any], stuck: bool
+) -> None:
+    kind = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+    asked = [{"type": kind, "revision": "shop-1", "percent": 90}, {"type": kind, "revision": "shop-2", "percent": 10}]
+    failed = [{"type": "RoutesReady", "state": "CONDITION_FAILED", "message": "shop-2 is not ready"}]
+    given = [{"revision": "shop-1", "percent": 100}]
+    found = Service({"traffic": asked, "trafficStatuses": given, "conditions": failed, **changed})
+
+    assert found.stuck() is stuck
+    before = {each.revision: each.percent for each in Sharing("sp-new", "sp-old").found(found, "bot", None).before}
+    assert before == ({"shop-1": 100} if stuck else {"shop-1": 90, "shop-2": 10} if found.percents() else {})

@@ -16,14 +16,16 @@ from tests.kubernetes_stand_in import selecting
 LABELS = st.dictionaries(st.sampled_from(["app", "tier", "team"]), st.sampled_from(["chat", "web", "a"]))
 
 
-@given(LABELS, LABELS, st.lists(LABELS, max_size=3))
+@given(LABELS, LABELS, LABELS, st.lists(LABELS, max_size=3))
 def test_neither_the_deployment_nor_any_service_selects_a_candidates_pods(
-    theirs: dict[str, str], matched: dict[str, str], selectors: list[dict[str, str]]
+    theirs: dict[str, str], matched: dict[str, str], among: dict[str, str], selectors: list[dict[str, str]]
 ) -> None:
-    stable = {"spec": {"selector": {"matchLabels": matched}}}
+    words = [{"key": key, "operator": "In", "values": [value, "b"]} for key, value in among.items()]
+    words.append({"key": "canary", "operator": "DoesNotExist"})
+    stable = {"spec": {"selector": {"matchLabels": matched, "matchExpressions": words}}}
     kept = candidate.unselected(theirs, stable, [{"spec": {"selector": each}} for each in selectors])
     assert kept.items() <= theirs.items()
-    assert not set(kept) & set(matched)
+    assert not set(kept) & {*matched, *among}
     assert not any(objects.selects(each, kept) for each in selectors)
 
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from bot.judge import judge
 from bot.judge.basis import Basis
-from bot.judge.facts.rollout import ERROR, at_most, findings
+from bot.judge.facts.rollout.findings import findings
+from bot.judge.facts.rollout.form import ERROR
+from bot.judge.facts.rollout.read_back import read_back
+from bot.judge.facts.rollout.traffic import answers_needed, at_most
 from bot.judge.policy import Expected, Policy
 from bot.model import Fact, Finding, Observation
 from tests.unit.samples import check, observation, run
@@ -169,6 +172,109 @@ def test_answers_that_name_nobody_are_not_measured_where_identity_is_asked_for()
     found = judged([{**phase("before", 0), "sent": 50}, {**phase("100 %", 100), "sent": 50}])
 
     assert found["traffic"].status == "not measured"
+
+
+ALIKE = "shop-1"
+
+
+def alike(share: int | None, shared: int = 0, others: int = 0, candidate: int = 0) -> dict[str, Any]:
+    """A part of the time in which answers bear a name that both revisions go by."""
+    part = phase("now" if share else "before", share, candidate, 0)
+    named = {"shop-0": others} if others else {}
+    return {**part, "sent": shared + others + candidate, "others": named, "shared": {ALIKE: shared} if shared else {}}
+
+
+def test_the_same_commit_once_more_is_said_and_is_no_remark() -> None:
+    found = judged([alike(0, 50), alike(100, 150)], same_commit=True)
+
+    assert {*found} == {"requests", "traffic"}
+    assert (found["traffic"].status, found["traffic"].severity) == ("maintained", "info")
+    assert found["traffic"].after == "all 200 answers came from shop-1"
+    assert "both revisions go by that name" in (found["traffic"].reason or "")
+
+
+def test_two_revisions_of_one_name_are_never_told_apart() -> None:
+    found = judged([alike(0, 50), alike(100, 150)])["traffic"]
+
+    assert (found.status, found.severity) == ("not measured", "major")
+    assert found.reason == "both revisions go by the name shop-1, so whose answers they were is not known"
+    assert found.remedy == "have `identity` name each revision by a name of its own"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_share_of_two_revisions_of_one_name_is_not_measured(same: bool) -> None:
+    found = judged([alike(0, 50), {**alike(10, 200), "name": "10 %"}], same_commit=same)
+
+    assert found["traffic"].status == "not measured"
+
+
+@pytest.mark.parametrize(("share", "others", "candidate"), [(100, 1, 0), (0, 0, 1)])
+def test_a_third_revision_is_found_where_two_have_one_name(share: int, others: int, candidate: int) -> None:
+    found = judged([alike(0, 50), {**alike(share, 149, others, candidate), "name": "now"}], same_commit=True)
+
+    assert found["traffic at now"].status == "broken"
+    assert found["traffic at now"].after in (
+        "of 150 answers 149 came from shop-1, 1 came from shop-0",
+        "of 150 answers 1 came from shop-2, 149 came from shop-1",
+    )
+
+
+def said(share: int, shares: dict[str, int], severity: str = "major") -> Finding:
+    """What is found in the platform's word on the shares after a move."""
+    value = {"candidate": CANDIDATE, "share": share, "shares": shares, "severity": severity}
+    fact = Fact(id=f"read-back at {share} %", kind="read-back", value=value)
+    seen = Observation(probe="rollout", kind="rollout", title="Rollout", state="measured", facts=(fact,))
+    (found,) = read_back(Basis("rollout", OWN, seen, None), fact)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("share", "has", "status"),
+    [
+        (10, 0, "broken"),
+        (10, 4, "broken"),
+        (10, 100, "broken"),
+        (10, 56, "broken"),
+        (10, 10, "maintained"),
+        (10, 33, "changed"),
+        (10, 5, "changed"),
+        (100, 100, "maintained"),
+        (100, 99, "broken"),
+        (100, 0, "broken"),
+        (0, 0, "maintained"),
+        (0, 1, "broken"),
+    ],
+)
+def test_the_platforms_own_word_is_held_against_what_was_asked_of_it(share: int, has: int, status: str) -> None:
+    found = said(share, {"shop-1": 100 - has, CANDIDATE: has})
+
+    assert (found.id, found.status) == (f"rollout/read-back at {share} %", status)
+    assert found.expected == f"{share} % for shop-2"
+
+
+def test_a_revision_that_the_platform_does_not_name_has_nothing() -> None:
+    found = said(10, {"shop-1": 100})
+
+    assert (found.status, found.severity, found.after) == ("broken", "major", "shop-1 has 100 %")
+
+
+def test_a_word_that_cannot_be_read_is_not_measured() -> None:
+    (found,) = read_back(Basis("rollout", OWN, None, None), Fact(id="read-back", kind="read-back", value={}))
+
+    assert found.status == "not measured"
+
+
+@given(st.integers(1, 99))
+def test_so_many_answers_as_are_needed_tell_a_share_from_none_and_from_all(share: int) -> None:
+    needed = answers_needed(share)
+    enough, fewer = (
+        judged([SMOOTH[0], phase("now", share, 0, many)])["traffic at now"] for many in (needed, needed - 1)
+    )
+
+    assert enough.status == "broken" or share > 50  # then it is all that takes more answers
+    assert needed < 1400
+    if share <= 50:
+        assert fewer.status == "not measured"
 
 
 @pytest.mark.parametrize(

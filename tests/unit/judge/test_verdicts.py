@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.judge import judge, watch
 from bot.judge.policy import Expected, Policy, parse_share
 from bot.model import Check, Fact, Observation, Provenance, Run, Series, Verdict, Waiver
+from tests.finding import pick
 from tests.unit.samples import TIME, check, observation, run, series, subject
 
 GREEN = {"stable", "first run"}
@@ -26,7 +27,7 @@ def word(candidate: Run, baseline: Run | None = None, rules: Policy | None = Non
 
 
 def status(verdict: Verdict, name: str) -> str:
-    return next(each.status for each in verdict.findings if each.id == name)
+    return pick(verdict.findings, lambda each: each.id == name).status
 
 
 def together(*observations: Observation, revision: str = "chat-2") -> Run:
@@ -166,7 +167,7 @@ def test_a_series_is_shown_worse_shown_fine_or_open(factor: float, said: str) ->
 
 
 def test_what_is_open_says_how_many_more_pairs_would_decide() -> None:
-    finding = next(each for each in compared(*noisy(60, 1.06, 7)).findings if each.kind == "series")
+    finding = pick(compared(*noisy(60, 1.06, 7)).findings, lambda each: each.kind == "series")
 
     assert finding.comparison is not None
     assert finding.comparison.more_pairs
