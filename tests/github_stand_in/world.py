@@ -242,7 +242,7 @@ class Repository(Thing):
             event=event,
             path=path,
             head_branch=branch or None,
-            head_sha=head_sha or self.branches[branch],
+            head_sha=head_sha or self.branches[branch or self.default_branch],
             head_repository=head_repository or self.full_name,
             login=login or self.owner,
         )
