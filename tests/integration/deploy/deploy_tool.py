@@ -20,7 +20,8 @@ SERVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        status = {"f": 500, "e": 429, "d": 302}.get(sys.argv[2][-1], 200)
+        alike = {*sys.argv[2][-7:]}  # that a real commit's first seven digits are all one digit is no chance to count with
+        status = {"f": 500, "e": 429, "d": 302}.get(min(alike), 200) if len(alike) == 1 else 200
         # what is limited or redirected is so for users alone, and not for probes
         status = status if status == 500 or self.path == "/" else 200
         public = not self.headers["host"].endswith(":" + sys.argv[1])
@@ -53,7 +54,7 @@ def main(folder: Path, verb: str, *words: str) -> int:
 
 
 def _deploy(folder: Path, known: dict[str, Any], commit: str, revision: str) -> dict[str, Any]:
-    if commit.startswith("bad"):
+    if commit.startswith("badcccc"):  # a real commit may well begin with three of these
         return {"ready": False, "reason": "it crashed while it started"}
     known["up"][revision] = {**_serve(revision), "commit": commit}
     known.setdefault("front", None)

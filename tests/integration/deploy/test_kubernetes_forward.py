@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import connect
 
+from bot.deploy.kubernetes import pods
 from bot.deploy.kubernetes.target import KubernetesTarget
 from bot.model.errors import DeployError
 from tests.integration.deploy.kubernetes_ground import KubernetesGround as Ground
@@ -93,10 +94,12 @@ async def test_a_forward_follows_the_pods_and_closes_when_there_are_none(kube: G
         assert await asyncio.to_thread(ask, public) == "a"
         kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=0))
         await asyncio.to_thread(kube.cluster.wait, lambda: not kube.cluster.store.every("pods"))
+        await asyncio.sleep(pods.TRUSTED)  # as long as what was seen before may be gone by
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             await asyncio.to_thread(ask, public)
         kube.cluster.store.change("deployments", "shop", "chat", lambda each: each["spec"].update(replicas=2))
         await asyncio.to_thread(kube.settled)
+        await asyncio.sleep(pods.TRUSTED)
         assert await asyncio.to_thread(ask, public) == "a"
     assert kube.lines == ["the port-forward to shop carries nothing: there is no ready pod"]
 
