@@ -37,7 +37,7 @@ lint-workflows: $(READY)  ## the workflows and action.yml alone
 
 container-test: $(READY)  ## build the image and start it as a runner does; needs Docker Engine
 	@docker info >/dev/null 2>&1 || { echo "make container-test needs Docker Engine, and none answers 'docker info'." >&2; exit 1; }
-	$(BIN)/python -m pytest -rs -m container tests/end_to_end $(ARGS)
+	$(BIN)/python -m pytest -rs -m container -n 2 --dist loadfile tests/end_to_end $(ARGS)
 
 bench-%: $(READY)  ## run benchmarks/NAME.py; its last line is one JSON object
 	@test -f benchmarks/$*.py || { echo "There is no benchmarks/$*.py; there are:" $$(ls benchmarks 2>/dev/null) >&2; exit 2; }
