@@ -1,6 +1,7 @@
 """The front: connections reach the revision that is named, and stay with the one that they were made to."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,15 +17,28 @@ from bot.deploy.state import Memory
 async def speaker(word: bytes) -> AsyncIterator[int]:
     """A server that answers each line with its word, and ends when it is told nothing more; its port."""
 
+    speaking: set[asyncio.Task[None] | None] = set()
+
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            writer.write(word + b" " + line)
-        writer.write(b"goodbye")  # the other side has ended, and still hears us
-        writer.close()
+        speaking.add(asyncio.current_task())
+        try:
+            while line := await reader.readline():
+                writer.write(word + b" " + line)
+            writer.write(b"goodbye")  # the other side has ended, and still hears us
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    try:
+        async with server:
+            yield server.sockets[0].getsockname()[1]
+    finally:  # a connection that outlives its loop is a warning in whatever test comes next
+        tasks = [each for each in speaking if each is not None]
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
