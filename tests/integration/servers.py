@@ -278,22 +278,24 @@ async def talking(raw: Raw) -> AsyncIterator[str]:
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            method, target, _ = line.split(" ")
-            headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
-            await raw(Asked(method, target, headers, b""), writer, reader)
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                method, target, _ = line.split(" ")
+                headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+                await raw(Asked(method, target, headers, b""), writer, reader)
+                await writer.drain()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for task in tasks:
-            if task is not None:
-                task.cancel()
-        await asyncio.sleep(0)
+        ended = [each for each in tasks if each is not None]
+        for each in ended:
+            each.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
