@@ -412,7 +412,9 @@ async def test_an_interruption_leaves_what_was_seen_and_names_the_rest(tmp_path:
         made = plan({"quick": {"http": "GET /health"}, "slow": {"http": "GET /slow"}, "left": {"http": "GET /slow"}})
         session = Session(made, subject(up.url), None, tmp_path)
         work = asyncio.create_task(session.correctness())
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(60):
+            while session.runs()[0].observations[0].state != "measured":
+                await asyncio.sleep(0.02)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
