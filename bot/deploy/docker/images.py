@@ -163,10 +163,20 @@ def _credentials(image: str) -> dict[str, str]:
         known = json.loads((folder / "config.json").read_text()).get("auths") or {}
     except (OSError, ValueError, AttributeError):
         return {}
-    entry = next((each for key, each in known.items() if registry in key and isinstance(each, dict)), {})
+    registry = "index.docker.io" if registry == "docker.io" else registry
+    entry = next((each for key, each in known.items() if _host(key) == registry and isinstance(each, dict)), {})
     try:
         user, _, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
     except (KeyError, ValueError):
         return {}
     said = {"username": user, "password": password, "serveraddress": registry}
     return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(said).encode()).decode()}
+
+
+def _host(key: str) -> str:
+    """The registry that an entry of Docker's configuration is about: a host, or an address with a path.
+
+    >>> _host("https://index.docker.io/v1/"), _host("ghcr.io"), _host("localhost:5000")
+    ('index.docker.io', 'ghcr.io', 'localhost:5000')
+    """
+    return key.partition("://")[2].partition("/")[0] if "://" in key else key.partition("/")[0]
